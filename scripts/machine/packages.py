@@ -1,0 +1,86 @@
+"""Debian's and Ubuntu's packages: what apt offers here, and how to install it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from machine.say import NotReady, say
+
+DEBIAN_CODENAMES = ("bullseye", "bookworm", "trixie", "forky", "sid", "stable", "testing")
+
+
+def may_install() -> bool:
+    """Only root on a machine with apt installs, and only where the user has not forbidden it."""
+    return os.environ.get("SLIPWAY_INSTALL", "auto") != "never" and os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def apt_environment() -> dict[str, str]:
+    return {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
+
+
+def apt(*arguments: str) -> None:
+    """Runs apt-get; its output is shown only when it fails."""
+    command = ["apt-get", "-o", "DPkg::Lock::Timeout=120", "-q", "-y", *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=apt_environment(), timeout=1500)
+    if ended.returncode:
+        lines = [line for line in (ended.stdout + ended.stderr).splitlines() if line.startswith("E:")]
+        raise NotReady(f"`{' '.join(command)}` failed: {(lines or ['exit code %d' % ended.returncode])[0]}",
+                       "Run it by hand to see all of its output, mend what it names, then run this again.")
+
+
+def ensure_commands(package_of: dict[str, str]) -> None:
+    """Installs the packages of those commands that are not there."""
+    needed = sorted({package for command, package in package_of.items() if not shutil.which(command)})
+    if not needed:
+        return
+    by_hand = f"apt-get update && apt-get install --no-install-recommends {' '.join(needed)}"
+    if not may_install():
+        sudo = "" if os.geteuid() == 0 else "sudo "
+        raise NotReady(f"{' and '.join(needed)} not installed here.", "Run: " + by_hand.replace("apt-get", f"{sudo}apt-get"))
+    say(f"installing {', '.join(needed)}")
+    apt("update")
+    apt("install", "--no-install-recommends", *needed)
+
+
+def _sources() -> list[tuple[str, str, str]]:
+    """(address, suite, keyring) of every binary source that apt has here, in both of its file formats."""
+    found = []
+    for file in [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]:
+        if not file.is_file() or file.suffix not in (".list", ".sources"):
+            continue
+        text = file.read_text(errors="replace")
+        if file.suffix == ".list":
+            for line in text.splitlines():
+                match = re.match(r"\s*deb\s+(?:\[(.*?)\]\s+)?(\S+)\s+(\S+)", line)
+                if match:
+                    signed = re.search(r"signed-by=(\S+)", match[1] or "", re.IGNORECASE)
+                    found.append((match[2], match[3], signed[1] if signed else ""))
+            continue
+        text = re.sub(r"(?m)^#.*\n", "", text)
+        for stanza in re.split(r"\n\s*\n", text):
+            fields = {k.lower(): v.strip() for k, v in re.findall(r"(?m)^(\S+?):(.*(?:\n[ \t].*)*)", stanza)}
+            if "deb" not in fields.get("types", "").split() or fields.get("enabled", "yes").lower() == "no":
+                continue
+            keyring = fields.get("signed-by", "")
+            found += [(uri, suite, keyring if keyring.startswith("/") and "\n" not in keyring else "")
+                      for uri in fields.get("uris", "").split() for suite in fields.get("suites", "").split()]
+    return found
+
+
+def debian_mirror() -> str:
+    """Where this machine gets Debian from; on another distribution the public address."""
+    for uri, suite, _ in _sources():
+        if suite in DEBIAN_CODENAMES:
+            return uri
+    return "http://deb.debian.org/debian"
+
+
+def apt_network_options() -> list[str]:
+    """This machine's way to its mirror (proxy, certificates, clock), for an apt that starts from no configuration."""
+    shown = subprocess.run(["apt-config", "dump", "Acquire"], capture_output=True, text=True, timeout=30)
+    wanted = re.compile(r'Acquire::(https?::|Check-|Retries)[^ ]* ".+";')
+    return [line for line in shown.stdout.splitlines() if wanted.match(line)]
