@@ -1,0 +1,28 @@
+"""The sample app: a launch checklist on Flask, small enough to read at one sitting."""
+
+from flask import Flask
+
+from app import assets, cache, cli, db, health, items, logs, web
+from app.config import Settings
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    settings = settings or Settings.from_env()
+    logs.configure(settings)
+    if "boot" in settings.fail:
+        raise RuntimeError("APP_FAIL=boot: refusing to start, as asked")
+
+    app = Flask(__name__)
+    app.config.from_mapping(
+        SECRET_KEY=settings.secret_key,
+        TRUSTED_HOSTS=list(settings.trusted_hosts) or None,
+        MAX_CONTENT_LENGTH=64 * 1024,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.cookie_secure,
+        SETTINGS=settings,
+    )
+    for part in (db, cache, assets, web, health, items, cli):
+        part.init_app(app)
+    if settings.fail:
+        app.logger.warning("failing on purpose: %s", ", ".join(sorted(settings.fail)))
+    return app
