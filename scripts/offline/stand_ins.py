@@ -6,7 +6,6 @@ Dockerfile and one compose file fit both. It is for building and testing on this
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
@@ -14,10 +13,12 @@ import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 from machine import packages
 from machine.say import NotReady, say
+from offline import layout
 
 HERE = Path(__file__).resolve().parent
 LABEL = "slipway.stand-in"
@@ -29,52 +30,49 @@ SMALL = ("/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/s
 
 @dataclass(frozen=True)
 class Root:
-    """A root file system: what mmdebstrap installs, and the hook that finishes it."""
+    """A root file system: what mmdebstrap installs. The folder of its name holds the hook that finishes it."""
 
     variant: str
     packages: tuple[str, ...]
-    hook: str
 
 
 @dataclass(frozen=True)
 class StandIn:
-    """An image: its root, and the configuration of the official image. `tags`: the tags that it can stand in for."""
+    """An image: its root, and the official image's configuration. `tags`: the tags that it can stand in for."""
 
     root: str
     tags: str
-    changes: tuple[str, ...]
+    config: dict[str, object]
 
 
-_PATH = "ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_PATH = "PATH=/usr/local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 ROOTS = {
     "python": Root(
         "apt",
         ("ca-certificates", "netbase", "tzdata", "media-types", "libbz2-1.0", "libdb5.3t64", "libexpat1", "libffi8",
          "liblzma5", "libncursesw6", "libreadline8t64", "libsqlite3-0", "libssl3t64", "libuuid1", "zlib1g"),
-        "python-root.sh",
     ),
     "services": Root(
         "essential",
         ("ca-certificates", "tzdata", "libatomic1", "libgssapi-krb5-2", "libicu76", "libjemalloc2", "libldap2",
          "liblz4-1", "liblzf1", "libpam0g", "libpq5", "libreadline8t64", "libselinux1", "libssl3t64", "libstdc++6",
          "libsystemd0", "libuuid1", "libxml2", "libxslt1.1", "libzstd1", "zlib1g"),
-        "services-root.sh",
     ),
 }
 
 STAND_INS = {
-    "python": StandIn("python", r"3\.13\b", (_PATH, "ENV LANG=C.UTF-8", 'CMD ["python3"]')),
-    "postgres": StandIn("services", "", (
-        _PATH, "ENV LANG=C.UTF-8", "ENV PG_MAJOR=17", "ENV PGDATA=/var/lib/postgresql/17/docker",
-        "VOLUME /var/lib/postgresql", "EXPOSE 5432", "STOPSIGNAL SIGINT",
-        'ENTRYPOINT ["postgres-entrypoint.sh"]', 'CMD ["postgres"]')),
-    "redis": StandIn("services", "", (
-        _PATH, "VOLUME /data", "WORKDIR /data", "EXPOSE 6379",
-        'ENTRYPOINT ["redis-entrypoint.sh"]', 'CMD ["redis-server"]')),
-    "registry": StandIn("services", "", (
-        _PATH, "VOLUME /var/lib/registry", "EXPOSE 5000",
-        'ENTRYPOINT ["registry-entrypoint.sh"]', 'CMD ["/etc/distribution/config.yml"]')),
+    "python": StandIn("python", r"3\.13\b", {"Env": [_PATH, "LANG=C.UTF-8"], "Cmd": ["python3"]}),
+    "postgres": StandIn("services", "", {
+        "Env": [_PATH, "LANG=C.UTF-8", "PG_MAJOR=17", "PGDATA=/var/lib/postgresql/17/docker"],
+        "Entrypoint": ["postgres-entrypoint.sh"], "Cmd": ["postgres"], "StopSignal": "SIGINT",
+        "ExposedPorts": {"5432/tcp": {}}, "Volumes": {"/var/lib/postgresql": {}}}),
+    "redis": StandIn("services", "", {
+        "Env": [_PATH], "Entrypoint": ["redis-entrypoint.sh"], "Cmd": ["redis-server"], "WorkingDir": "/data",
+        "ExposedPorts": {"6379/tcp": {}}, "Volumes": {"/data": {}}}),
+    "registry": StandIn("services", "", {
+        "Env": [_PATH], "Entrypoint": ["registry-entrypoint.sh"], "Cmd": ["/etc/distribution/config.yml"],
+        "ExposedPorts": {"5000/tcp": {}}, "Volumes": {"/var/lib/registry": {}}}),
 }
 
 
@@ -85,8 +83,8 @@ def name_of(reference: str) -> str:
 
 def recipe(root: str) -> str:
     """Changes with everything that goes into the images of this root."""
-    parts = [repr(ROOTS[root]), repr(sorted((n, s) for n, s in STAND_INS.items() if s.root == root)), SUITE, EPOCH]
-    parts += [f"{f.name}\n{f.read_text()}" for f in sorted(HERE.iterdir()) if f.suffix in (".sh", ".yml")]
+    parts = [repr(ROOTS[root]), repr([s for s in STAND_INS.values() if s.root == root]), SUITE, EPOCH]
+    parts += [f"{f.name}\n{f.read_text()}" for f in sorted((HERE / root).iterdir())]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
@@ -132,13 +130,13 @@ def _make_root(root: str, folder: Path, names: dict[str, StandIn]) -> None:
     tar = folder / f"{root}.tar"
     log = folder / f"{root}.log"
     command = ["mmdebstrap", "--mode=root", f"--variant={ROOTS[root].variant}", "--format=tar",
-               "--include=" + ",".join(ROOTS[root].packages), f"--customize-hook={HERE / ROOTS[root].hook}"]
+               "--include=" + ",".join(ROOTS[root].packages), f"--customize-hook={HERE / root / 'hook.sh'}"]
     command += [f"--dpkgopt=path-exclude={path}" for path in SMALL]
     command += ["--dpkgopt=path-include=/usr/share/doc/*/copyright"]
     command += [f"--aptopt={line}" for line in packages.apt_network_options()]
-    # The options above are for this build; the image must not carry this machine's.
-    command += ['--customize-hook=rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap" "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"']
-    command += [SUITE, str(tar), packages.debian_mirror()]
+    # The image must carry nothing of this machine, but the folders in /run that a hook made.
+    command += ['--customize-hook=cd "$1/etc" && rm -f resolv.conf hostname apt/apt.conf.d/99mmdebstrap dpkg/dpkg.cfg.d/99mmdebstrap',
+                "--skip=cleanup/run", SUITE, str(tar), packages.debian_mirror()]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": EPOCH, "LC_ALL": "C.UTF-8", "TMPDIR": str(folder)}
     with log.open("wb") as output:
         ended = subprocess.run(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, env=environment, timeout=900)
@@ -147,19 +145,16 @@ def _make_root(root: str, folder: Path, names: dict[str, StandIn]) -> None:
         lines = [line for line in log.read_text(errors="replace").splitlines() if not line.startswith("I: ")]
         raise NotReady(f"the stand-in root `{root}` could not be made: {' / '.join(lines[-4:-1]) or 'no output'}",
                        "Where images can be pulled, set SLIPWAY_OFFLINE=never; else see that apt reaches a Debian mirror.")
-    for name, stand_in in names.items():
-        if stand_in.root == root:
-            _import(tar, name, stand_in)
-    with contextlib.suppress(FileNotFoundError):
-        tar.unlink()
+    _load(tar, {n: s for n, s in names.items() if s.root == root})
 
 
-def _import(tar: Path, name: str, stand_in: StandIn) -> None:
-    changes = (*stand_in.changes, f"LABEL {LABEL}={recipe(stand_in.root)}")
-    command = ["docker", "import", "--message", "a stand-in made by Slipway"]
-    for change in changes:
-        command += ["--change", change]
-    ended = subprocess.run([*command, str(tar), name], capture_output=True, text=True, timeout=300)
-    if ended.returncode:
-        raise NotReady(f"the engine refused the stand-in {name}: {ended.stderr.strip()}", "Is its disk full? `docker system df`")
-    say(f"made {name}")
+def _load(tar: Path, names: dict[str, StandIn]) -> None:
+    configs = {n: {**s.config, "Labels": {LABEL: recipe(s.root)}} for n, s in names.items()}
+    created = datetime.fromtimestamp(int(EPOCH), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    archive = tar.with_suffix(".oci.tar")
+    layout.write(archive, layout.compress(tar), configs, created)
+    ended = subprocess.run(["docker", "load", "--input", str(archive)], capture_output=True, text=True, timeout=300)
+    if ended.returncode or missing(names):
+        raise NotReady(f"the engine refused {', '.join(names)}: {ended.stderr.strip() or ended.stdout.strip()}",
+                       "Is its disk full? `docker system df`")
+    say(f"made {', '.join(names)}")
