@@ -1,0 +1,3 @@
+"""Slipway: a Dockerised Flask app from a commit to a verified deployment."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,101 @@
+"""Commands and their help; no logic."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+
+from slipway import __version__
+from slipway.errors import ExitCode, SlipwayError
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class Group(click.Group):
+    """Turns our errors into two lines and the right exit code; a traceback never reaches the user."""
+
+    def main(self, *args: object, **extra: object) -> None:  # type: ignore[override]
+        try:
+            super().main(*args, standalone_mode=False, **extra)  # type: ignore[call-overload]
+        except click.exceptions.Exit as done:
+            sys.exit(done.exit_code)
+        except click.ClickException as error:
+            self._fail(error.format_message(), ExitCode.USAGE)
+        except (click.Abort, KeyboardInterrupt):
+            self._fail("interrupted", ExitCode.INTERRUPTED)
+        except SlipwayError as error:
+            self._fail(str(error), error.code)
+        except BrokenPipeError:
+            sys.stderr.close()  # the reader has gone: nothing to say, nobody to say it to
+            sys.exit(ExitCode.PASSED)
+        except OSError as error:
+            self._fail(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), ExitCode.NOT_READY)
+
+    @staticmethod
+    def _fail(message: str, code: int) -> None:
+        click.echo(f"slipway: {message}", err=True)
+        sys.exit(code)
+
+
+def examples(*lines: str) -> str:
+    """The end of a help page."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+directory = click.option(
+    "-C", "--directory", type=click.Path(exists=True, file_okay=False, path_type=Path), default=".", help="The project."
+)
+
+
+@click.group(cls=Group, context_settings=CONTEXT)
+@click.version_option(__version__, prog_name="slipway")
+def main() -> None:
+    """Take a Dockerised Flask app from a commit to a verified deployment."""
+
+
+@main.command(epilog=examples("slipway run", "slipway run --until scan --keep-going"))
+@click.argument("stages", nargs=-1)
+@click.option("--until", metavar="STAGE", help="Nothing after this stage.")
+@click.option("--skip", metavar="STAGE", multiple=True, help="Leave a stage out.")
+@click.option("--from", "start", metavar="STAGE", help="Run this stage and those after it again, changed or not.")
+@click.option("--keep-going", is_flag=True, help="Let the other stages finish after a failure.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and start nothing.")
+@click.option("--fresh", is_flag=True, help="Reuse no earlier result.")
+@click.option("--env", "environment", metavar="ENV", help="The deploy environment.")
+@click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line.")
+@directory
+def run(
+    stages: tuple[str, ...],
+    until: str | None,
+    skip: tuple[str, ...],
+    start: str | None,
+    keep_going: bool,
+    dry_run: bool,
+    fresh: bool,
+    environment: str | None,
+    as_json: bool,
+    directory: Path,
+) -> None:
+    """Run the pipeline, or the stages named and what they need.
+
+    Stages: lint, build, test, scan, integration, publish, deploy.
+    """
+    from slipway import config
+    from slipway.pipeline import graph
+    from slipway.pipeline import run as runs
+    from slipway.report import listen
+
+    root = directory.resolve()
+    selection = graph.select(stages, until, skip, start, fresh)
+    settings = config.load(root)
+    if dry_run:
+        asyncio.run(runs.plan(root, settings, runs.Options(selection, environment), listen.printer(as_json)))
+        return
+    with listen.listener(as_json) as emit:
+        result = asyncio.run(runs.run(root, settings, runs.Options(selection, environment, keep_going), emit))
+    sys.exit(result.exit_code)
+
+
+if __name__ == "__main__":
+    main()

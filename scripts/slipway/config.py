@@ -1,0 +1,216 @@
+"""slipway.toml and the environment, as frozen and validated settings.
+
+Every key has a default: a repository with only a Dockerfile and a folder of tests needs no file at all. A variable
+`SLIPWAY_<TABLE>_<KEY>` (SLIPWAY_SCAN_DATABASE, SLIPWAY_LINT_THRESHOLD) wins over the file.
+"""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from slipway.errors import UsageError
+
+FILE = "slipway.toml"
+Duration = Annotated[str, Meta(pattern=r"^[0-9]+(s|m|h)$", examples=["90s", "15m", "48h"])]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+
+
+class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """A table of slipway.toml: unknown keys are errors, underscores are written as dashes."""
+
+
+class ImageTable(Table):
+    name: Annotated[str, Meta(description="repository without tag; default: localhost:5001/<folder>")] = ""
+    platforms: Annotated[tuple[str, ...], Meta(description="default: the engine's own")] = ()
+
+
+class BuildTable(Table):
+    dockerfile: str = "Dockerfile"
+    context: str = "."
+    bake: Annotated[str, Meta(description="bake file, used where it exists")] = "docker-bake.hcl"
+    target: Annotated[str, Meta(description="bake target, or Dockerfile stage where there is no bake file")] = ""
+    timeout: Duration = "30m"
+
+
+class LintTable(Table):
+    threshold: Annotated[Literal["error", "warning", "info", "style"], Meta(description="hadolint level that fails")] = (
+        "warning"
+    )
+
+
+class TestTable(Table):
+    target: Annotated[str, Meta(description="Dockerfile target that runs the unit tests")] = "test"
+    tests: Annotated[str, Meta(description="folder of the unit tests")] = ""
+    command: Annotated[str, Meta(description="what to run instead of the image's own command")] = ""
+    timeout: Duration = "10m"
+
+
+class IntegrationTable(Table):
+    compose: str = "docker-compose.test.yml"
+    tests: str = "tests/integration"
+    timeout: Duration = "10m"
+
+
+class ScanTable(Table):
+    fail_on: Literal["CRITICAL", "HIGH", "MEDIUM", "LOW"] = "HIGH"
+    unfixed: Annotated[Literal["report", "fail"], Meta(description="what a finding without a fix does")] = "report"
+    database: Annotated[str, Meta(description="'auto', or a folder, OCI layout or registry reference")] = "auto"
+    database_age: Annotated[Duration, Meta(description="an older database is stale")] = "48h"
+    timeout: Duration = "10m"
+
+
+class PublishTable(Table):
+    registry_port: Annotated[Port, Meta(description="port of the local registry on 127.0.0.1")] = 5001
+
+
+class DeployTable(Table):
+    target: Literal["compose"] = "compose"
+    url: str = "http://127.0.0.1:8000"
+    compose: Annotated[str, Meta(description="compose file; without one, the image runs by itself")] = "docker-compose.yml"
+    service: Annotated[str, Meta(description="the service that is the app")] = "web"
+    migrate: Annotated[str, Meta(description="one-shot service that runs before a new version takes traffic")] = "migrate"
+    health: Annotated[str, Meta(description="path that must answer 200; default: / below 500")] = ""
+    version: Annotated[str, Meta(description="path that answers JSON with the commit baked in")] = ""
+    checks: Annotated[int, Meta(ge=1, le=20, description="answers in a row that count as live")] = 3
+    timeout: Duration = "2m"
+
+
+class Settings(Table):
+    image: ImageTable = ImageTable()
+    build: BuildTable = BuildTable()
+    lint: LintTable = LintTable()
+    test: TestTable = TestTable()
+    integration: IntegrationTable = IntegrationTable()
+    scan: ScanTable = ScanTable()
+    publish: PublishTable = PublishTable()
+    deploy: dict[str, DeployTable] = msgspec.field(default_factory=dict)
+
+    def environment(self, name: str | None = None) -> tuple[str, DeployTable]:
+        """The deploy environment called `name`; without a name the only one, else `local`."""
+        if name is None:
+            name = next(iter(self.deploy)) if len(self.deploy) == 1 else "local"
+        if name == "local" and name not in self.deploy:
+            return name, DeployTable()
+        if name not in self.deploy:
+            known = ", ".join(sorted({*self.deploy, "local"}))
+            raise UsageError(f"no environment {name!r} in {FILE}. There are: {known}. Add [deploy.{name}] or choose one.")
+        return name, self.deploy[name]
+
+
+def seconds(duration: str) -> float:
+    """Seconds in a duration such as 90s, 15m or 48h."""
+    return float(int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600}[duration[-1]])
+
+
+def load(root: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings of the project in `root`.
+
+    Raises:
+        UsageError: naming file, line and mend.
+    """
+    path = root / FILE
+    text = ""
+    if path.exists():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{FILE} cannot be read: {error}. Make it a readable UTF-8 file.") from error
+    try:
+        tables: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"line (\d+)", str(error))
+        where = line[1] if line else str(text.count("\n") + 1)
+        raise UsageError(f"{FILE}:{where}: not valid TOML: {error}. See https://toml.io for the syntax.") from error
+    chosen = _from_environment(tables, environ)
+    try:
+        return msgspec.convert(tables, Settings)
+    except msgspec.ValidationError as error:
+        raise UsageError(_explain(str(error), text, chosen)) from error
+
+
+def _from_environment(tables: dict[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
+    """Lay the variables over the tables; returns path → variable, so that an error can name the variable."""
+    chosen: dict[str, str] = {}
+    for field in msgspec.structs.fields(Settings):
+        kind = field.type
+        if not (isinstance(kind, type) and issubclass(kind, Table)):
+            continue
+        for key in msgspec.structs.fields(kind):
+            variable = f"SLIPWAY_{field.name}_{key.name}".upper()
+            value = environ.get(variable)
+            if not value:
+                continue
+            table = tables.setdefault(field.encode_name, {})
+            if isinstance(table, dict):
+                table[key.encode_name] = int(value) if _is_int(kind, key.name) and value.isdigit() else value
+                chosen[f"$.{field.encode_name}.{key.encode_name}"] = variable
+    port = environ.get("SLIPWAY_PORT")
+    if port:
+        if not port.isdigit() or not 0 < int(port) < 65536:
+            raise UsageError(f"SLIPWAY_PORT is {port!r}: it must be a port number from 1 to 65535, such as 8001.")
+        local = tables.setdefault("deploy", {}).setdefault("local", {}) if isinstance(tables.get("deploy", {}), dict) else {}
+        local.setdefault("url", "http://127.0.0.1:8000")
+        local["url"] = re.sub(r":\d+$", "", str(local["url"]).rstrip("/")) + f":{port}"
+    return chosen
+
+
+def _is_int(kind: type[Table], name: str) -> bool:
+    return isinstance(getattr(kind(), name), int)
+
+
+def _explain(message: str, text: str, chosen: Mapping[str, str]) -> str:
+    """Turn "… - at `$.lint`" into file, line and mend."""
+    what, _, path = message.partition(" - at `")
+    path = path.rstrip("`") or "$"
+    unknown = re.search(r"unknown field `(.*)`", what)
+    if unknown:
+        key = unknown[1]
+        table, known = _table(path)
+        near = difflib.get_close_matches(key, known, 1)
+        mend = f'Did you mean "{near[0]}"?' if near else f"Known keys: {', '.join(known)}."
+        place = f"in [{table}]" if table else "at the top"
+        return f"{FILE}:{_line(text, table, key)}: unknown key {key!r} {place}. {mend}".replace("'", '"')
+    if path in chosen:
+        return f"{chosen[path]} is not usable: {_plain(what)}. Change the variable, or unset it."
+    table, _, key = path.removeprefix("$.").rpartition(".")
+    return f"{FILE}:{_line(text, table, key)}: {path.removeprefix('$.')}: {_plain(what)}. Correct the value."
+
+
+def _plain(what: str) -> str:
+    what = re.sub(r"Expected `(\w+)`, got `(\w+)`", r"expected \1, found \2", what)
+    what = what.replace("matching regex '^[0-9]+(s|m|h)$'", "such as 90s, 15m or 48h")
+    return what[:1].lower() + what[1:]
+
+
+def _table(path: str) -> tuple[str, list[str]]:
+    """The table that a path such as $.lint or $.deploy[...] means, and the keys it knows."""
+    name = path.removeprefix("$").lstrip(".")
+    kind: Any = Settings
+    if name.startswith("deploy"):
+        return "deploy.…", [f.encode_name for f in msgspec.structs.fields(DeployTable)]
+    for field in msgspec.structs.fields(Settings):
+        if field.encode_name == name:
+            kind = field.type
+    return name, [f.encode_name for f in msgspec.structs.fields(kind)]
+
+
+def _line(text: str, table: str, key: str) -> int:
+    """The line on which `key` stands in `table` (TOML readers keep no positions): the first that fits."""
+    inside = not table
+    for number, line in enumerate(text.splitlines(), 1):
+        head = re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line)
+        if head:
+            name = head[1].strip().strip('"')
+            inside = name == table or table.startswith("deploy") and name.startswith("deploy") or name == key and not table
+            if inside and name == key:
+                return number
+        elif inside and re.match(rf'\s*"?{re.escape(key)}"?\s*[=.]', line):
+            return number
+    return 1

@@ -1,0 +1,156 @@
+"""Deploying to docker compose on this machine: up by digest, the migration before the new version takes traffic."""
+
+import json
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from slipway.deploy.target import Attempt
+from slipway.errors import NotReady, SlipwayError, UsageError
+from slipway.policy.compose import PLACEHOLDER
+from slipway.tools import compose, docker
+from slipway.tools.compose import Project
+
+WAIT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class ComposeTarget:
+    """A compose project on this machine."""
+
+    root: Path
+    project: str
+    file: str  # empty: the image runs by itself
+    service: str
+    migration: str
+    url: str
+    variables: Mapping[str, str]
+    container_port: int  # of the image, where there is no file
+    log: Path
+
+    def _stack(self, reference: str) -> Project:
+        variables = {**self.variables, "SLIPWAY_IMAGE": reference, "SLIPWAY_PORT": str(self._port())}
+        model = "" if self.file else json.dumps(self._alone(reference))
+        return Project(self.root, self.project, variables, self.file, model, self.log)
+
+    def _port(self) -> int:
+        return urlsplit(self.url).port or 80
+
+    def _alone(self, reference: str) -> dict[str, Any]:
+        """A compose model for a project that has none: the image, published on this machine only."""
+        service = {
+            "image": reference,
+            "init": True,
+            "ports": [f"127.0.0.1:{self._port()}:{self.container_port}"],
+            "environment": {"PORT": str(self.container_port)},
+            "security_opt": ["no-new-privileges:true"],
+        }
+        return {"services": {self.service: service}}
+
+    async def _services(self) -> dict[str, Any]:
+        if not self.file:
+            return self._alone(PLACEHOLDER)["services"]  # type: ignore[no-any-return]
+        model = await compose.config(self.root, self.file, {**self.variables, "SLIPWAY_PORT": str(self._port())})
+        return dict(model.get("services") or {})
+
+    async def preflight(self) -> None:
+        services = await self._services()
+        if self.service not in services:
+            raise UsageError(
+                f"{self.file} has no service {self.service!r}. Name the one that is the app: [deploy.…] service."
+            )
+        if self.file and services[self.service].get("image") != PLACEHOLDER:
+            raise UsageError(
+                f"{self.file}: service {self.service} does not run the built image. Write image: ${{SLIPWAY_IMAGE}}."
+            )
+        for name, secret in await self._secrets():
+            if not secret.exists():
+                raise NotReady(f"the secret {name} has no file {secret}. Make it: `make secrets`, or put it there.")
+        port = self._port()
+        with socket.socket() as probe:
+            taken = probe.connect_ex(("127.0.0.1", port)) == 0
+        if taken and not await self._holds_port(port):
+            raise NotReady(
+                f"port {port} on 127.0.0.1 is taken{_holder(port)}. "
+                f"Choose another: SLIPWAY_PORT={port + 1}, or [deploy.local] url."
+            )
+
+    async def _secrets(self) -> list[tuple[str, Path]]:
+        if not self.file:
+            return []
+        model = await compose.config(self.root, self.file, self.variables)
+        return [(n, Path(s["file"])) for n, s in (model.get("secrets") or {}).items() if s.get("file")]
+
+    async def _holds_port(self, port: int) -> bool:
+        """Whether it is this very project that listens there."""
+        for box in await docker.containers(f"label=com.docker.compose.project={self.project}"):
+            for bindings in (box["NetworkSettings"].get("Ports") or {}).values():
+                if any(binding.get("HostPort") == str(port) for binding in bindings or []):
+                    return True
+        return False
+
+    async def _box(self) -> dict[str, Any] | None:
+        found = await docker.containers(
+            f"label=com.docker.compose.project={self.project}",
+            f"label=com.docker.compose.service={self.service}",
+            "label=com.docker.compose.oneoff=False",
+        )
+        return next((box for box in found if box["State"]["Running"]), None)
+
+    async def current(self) -> str:
+        box = await self._box()
+        return str(box["Config"]["Image"]) if box else ""
+
+    async def deploy(self, reference: str, *, migrate: bool) -> Attempt:
+        stack, services = self._stack(reference), await self._services()
+        others = [n for n, s in services.items() if s.get("image") != PLACEHOLDER and not s.get("profiles")]
+        if others and not (up := await stack("up", "--detach", "--wait", "--wait-timeout", str(WAIT_SECONDS), *others, timeout=600)).ok:
+            return Attempt(False, f"{', '.join(others)}: {compose.reason(up)}", traffic_moved=False)
+        if migrate and self.migration in services:
+            # Before the new version starts: as its dependency, compose would stop the old one first, then migrate.
+            done = await stack("run", "--rm", "--no-deps", self.migration, timeout=600)
+            if not done.ok:
+                return Attempt(False, f"the migration failed: {compose.reason(done)}", traffic_moved=False)
+        up = await stack("up", "--detach", "--wait", "--wait-timeout", str(WAIT_SECONDS), "--no-deps", self.service, timeout=600)
+        if not up.ok:
+            return Attempt(False, _plain(compose.reason(up)))
+        box = await self._box()
+        if not box or box["Config"]["Image"] != reference:
+            return Attempt(False, f"{self.service} is not running after it was started")
+        return Attempt(True)
+
+    async def stop(self) -> None:
+        await self._stack(PLACEHOLDER)("rm", "--stop", "--force", self.service)
+
+    async def diagnose(self) -> str:
+        done = await self._stack(PLACEHOLDER)("logs", "--no-color", "--no-log-prefix", "--tail", "20", self.service)
+        return done.out.strip()
+
+    async def remove(self) -> None:
+        """Remove the project with its data. Raises SlipwayError where something stays."""
+        if left := await docker.remove(f"label=com.docker.compose.project={self.project}"):
+            raise SlipwayError(f"still there: {', '.join(left)}")
+
+
+def _plain(reason: str) -> str:
+    return re.sub(r"^container \S*?-(\w+)-\d+", r"\1", reason)
+
+
+def _holder(port: int) -> str:
+    """Which process listens on a port, as far as /proc tells; empty elsewhere."""
+    try:
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        inodes = {row[9] for row in rows if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port}
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if any(link.readlink().name in {f"socket:[{i}]" for i in inodes} for link in (process / "fd").iterdir()):
+                    return f" by process {process.name} ({(process / 'comm').read_text().strip()})"
+            except OSError:
+                continue
+    except OSError:
+        pass
+    return ""

@@ -1,0 +1,66 @@
+"""Names of images: repository, tag, digest, as the distribution specification writes them."""
+
+import re
+from dataclasses import dataclass
+
+from slipway.errors import UsageError
+
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*")
+_HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?")
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A registry host and a path in it, such as ghcr.io/acme/shop."""
+
+    host: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.host}/{self.path}"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether the registry is on this machine: the only kind that a degraded run may push to."""
+        return self.host.rsplit(":", 1)[0] in LOOPBACK
+
+    def at(self, digest: str) -> str:
+        """The reference by digest."""
+        return f"{self}@{digest}"
+
+    def tagged(self, tag: str) -> str:
+        """The reference by tag."""
+        return f"{self}:{tag}"
+
+
+def repository(name: str) -> Repository:
+    """Read a repository name.
+
+    Raises:
+        UsageError: it holds a tag or digest, has no registry host, or is not a name.
+    """
+    host, _, path = name.partition("/")
+    if not path or not ("." in host or ":" in host or host == "localhost"):
+        raise UsageError(f"image name {name!r} has no registry. Write it whole, such as ghcr.io/acme/shop.")
+    if not _HOST.fullmatch(host) or not _REPOSITORY.fullmatch(path):
+        raise UsageError(
+            f"image name {name!r} is not a repository. Use lower-case letters, digits, . _ - and /, without tag or digest."
+        )
+    return Repository(host, path)
+
+
+def slug(text: str, default: str = "app") -> str:
+    """A path component or project name made of any text: lower case, digits and single dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60].strip("-") or default
+
+
+def tag(text: str) -> str:
+    """A tag made of a branch or tag name: what a tag may not hold becomes a dash; at most 128 characters."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).lstrip(".-")[:128]
+
+
+def short(digest: str) -> str:
+    """A digest as people read it: sha256:9d2e…c285."""
+    return f"{digest[:11]}…{digest[-4:]}" if DIGEST.fullmatch(digest) else digest

@@ -1,0 +1,63 @@
+"""The folders of runs: .slipway/runs/<id>, `latest`, and the lock that lets one run at a time work in a project."""
+
+import contextlib
+import fcntl
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from slipway.errors import NotReady
+
+KEPT = 20  # runs whose folders stay
+
+
+def state_folder(root: Path) -> Path:
+    """.slipway: made when it is needed, invisible to git by its own .gitignore."""
+    folder = root / ".slipway"
+    try:
+        (folder / "runs").mkdir(parents=True, exist_ok=True)
+        ignore = folder / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n")
+    except OSError as error:
+        raise NotReady(f"{folder} cannot be written: {error.strerror}. Free space there, or mend its permissions.") from error
+    return folder
+
+
+@contextlib.contextmanager
+def locked(state: Path) -> Iterator[None]:
+    """Hold the project. The lock goes with the process, however it ends.
+
+    Raises:
+        NotReady: another run holds it.
+    """
+    with (state / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            holder = lock.read().strip() or "unknown"
+            raise NotReady(
+                f"another run (process {holder}) is at work in {state.parent}. Wait for it, or end it with Ctrl-C."
+            ) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def fresh(state: Path) -> tuple[str, Path]:
+    """A new run's id and folder; `latest` points to it, the oldest ones go."""
+    name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    folder = state / "runs" / name
+    folder.mkdir()
+    link = state / f".latest-{os.getpid()}"
+    link.unlink(missing_ok=True)
+    link.symlink_to(Path("runs") / name)
+    link.replace(state / "latest")
+    for old in sorted((state / "runs").iterdir())[:-KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+    return name, folder

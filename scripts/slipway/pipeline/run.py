@@ -1,0 +1,181 @@
+"""One run from start to end: look at the machine and the source, execute, write result.json, leave nothing behind."""
+
+import asyncio
+import signal
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from slipway import config, github
+from slipway.errors import ExitCode, NotReady
+from slipway.image import context as build_context
+from slipway.image.reference import repository, slug
+from slipway.pipeline import folder as folders
+from slipway.pipeline.graph import Selection
+from slipway.pipeline.result import (
+    Event,
+    ImageResult,
+    Kind,
+    RunResult,
+    RunStatus,
+    SourceResult,
+    encode,
+)
+from slipway.pipeline.reuse import Store
+from slipway.pipeline.scheduler import Emit, Scheduler
+from slipway.stages.base import Context
+from slipway.tools import docker, git, images
+from slipway.tools.docker import Engine, RUN_LABEL
+from slipway.tools.git import Source
+from slipway.tools.images import Images
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run."""
+
+    selection: Selection
+    environment: str | None = None
+    keep_going: bool = False
+
+
+async def run(root: Path, settings: config.Settings, options: Options, emit: Emit) -> RunResult:
+    """Execute the selected stages in the project `root`.
+
+    Raises:
+        SlipwayError: nothing could be started at all.
+    """
+    settings.environment(options.environment)
+    state = folders.state_folder(root)
+    with folders.locked(state):
+        begun, started = time.monotonic(), datetime.now(UTC)
+        run_id, folder = folders.fresh(state)
+        (engine, missing), source = await asyncio.gather(_engine(), git.source(root))
+        chosen = await images.choose(root) if engine else Images(images.named(root))
+        name = settings.image.name or f"localhost:{settings.publish.registry_port}/{slug(root.name)}"
+        context = Context(
+            root=root, settings=settings, run_id=run_id, folder=folder, state=state, engine=engine, source=source,
+            images=chosen, repository=repository(name), version=_version(root, settings, source),
+            environment=options.environment,
+        )  # fmt: skip
+        scheduler = Scheduler(options.selection, context, Store(state / "reuse"), emit, options.keep_going, begun=begun)
+        emit(Event(kind=Kind.RUN_STARTED, text=headline(root, context), plan=tuple(s.name for s in options.selection.stages)))
+        interrupted = await _interruptible(scheduler.execute())
+        if interrupted and engine:
+            await docker.remove(f"label={RUN_LABEL}={run_id}")
+        result = _result(scheduler, context, started, missing, interrupted)
+        _write(folder, result)
+        emit(Event(kind=Kind.RUN_FINISHED, at=result.seconds, run=result))
+        return result
+
+
+async def _engine() -> tuple[Engine | None, str]:
+    try:
+        return await docker.engine(), ""
+    except NotReady as error:
+        return None, str(error)
+
+
+def _version(root: Path, settings: config.Settings, source: Source) -> str:
+    """What the image calls itself: the commit, and what differs from it, so that /version proves this very source."""
+    if source.commit and not source.dirty:
+        return source.commit
+    dockerfile = root / settings.build.dockerfile
+    files = build_context.context_files(root / settings.build.context, dockerfile) if dockerfile.is_file() else []
+    return f"{source.commit or 'unknown'}+{build_context.files_digest(root, files)[:8]}"
+
+
+def headline(root: Path, context: Context) -> str:
+    """What this run is about, in one line."""
+    source = context.source
+    if not source.commit:
+        commit = "not a git repository"
+    else:
+        changed = f" ({source.changed} file{'s' * (source.changed != 1)} changed)" if source.changed else ""
+        commit = f"{source.commit[:7]}{changed}"
+    engine = f"engine {context.engine.version}" if context.engine else "no engine"
+    stand_ins = " · offline stand-ins in use" if context.images.stand_ins else ""
+    return f"{root.name} @ {commit} · {engine}{stand_ins}"
+
+
+async def _interruptible(work: "asyncio.Future[None] | object") -> bool:
+    """Await, turning SIGINT and SIGTERM into an orderly end. Returns whether there was one."""
+    task = asyncio.ensure_future(work)  # type: ignore[arg-type]
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    hit = False
+
+    def stop() -> None:
+        nonlocal hit
+        hit = True
+        task.cancel()
+
+    for number in signals:
+        loop.add_signal_handler(number, stop)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not hit:
+            raise
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+    return hit
+
+
+def _result(scheduler: Scheduler, context: Context, started: datetime, missing: str, interrupted: bool) -> RunResult:
+    outcomes = scheduler.outcomes
+    status, code, reason = verdict(scheduler, missing, interrupted)
+    build = outcomes.get("build")
+    digest = str(build.facts.get("digest", "")) if build and build.green else ""
+    deploy = outcomes.get("deploy")
+    ordered = [s.name for s in scheduler.selection.stages if s.name in scheduler.results]
+    stages = tuple(scheduler.results[name] for name in ordered)
+    return RunResult(
+        id=context.run_id,
+        status=status,
+        exit_code=code,
+        started=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        seconds=round(scheduler.clock() - scheduler.begun, 3),
+        work_seconds=round(sum(s.seconds for s in stages if s.status != "reused"), 3),
+        project=context.root.name,
+        source=SourceResult(context.source.commit, context.source.branch, context.source.dirty),
+        image=ImageResult(context.repository.at(digest), digest) if digest else ImageResult(),
+        url=str(deploy.facts.get("url", "")) if deploy and deploy.green else "",
+        reason=reason,
+        engine=context.engine.version if context.engine else "",
+        stand_ins=context.images.stand_ins,
+        stages=stages,
+    )
+
+
+def verdict(scheduler: Scheduler, missing: str, interrupted: bool) -> tuple[RunStatus, int, str]:
+    """Status, exit code and reason of a run: the worst of its stages."""
+    outcomes = list(scheduler.outcomes.values())
+    if interrupted:
+        return "cancelled", ExitCode.INTERRUPTED, "interrupted"
+    if broken := next((o for o in outcomes if o.status == "broken"), None):
+        return "broken", ExitCode.BROKEN, broken.summary
+    failures = [o for o in outcomes if o.status == "failed"]
+    if failures:
+        code = next((o.exit_code for o in failures if o.exit_code is not None), ExitCode.RED)
+        status: RunStatus = "not-ready" if code == ExitCode.NOT_READY else "failed"
+        return status, code, failures[0].summary
+    if missing and any(s.engine for s in scheduler.selection.stages):
+        return "not-ready", ExitCode.NOT_READY, missing
+    if degraded := next((o for o in outcomes if o.status == "degraded"), None):
+        # On a runner nobody looks: what is not proven there is broken.
+        return "degraded", ExitCode.BROKEN if github.on_runner() else ExitCode.PASSED, degraded.summary
+    return "passed", ExitCode.PASSED, ""
+
+
+def _write(folder: Path, result: RunResult) -> None:
+    try:
+        fresh = folder / ".result.json"
+        fresh.write_bytes(encode(result) + b"\n")
+        fresh.replace(folder / "result.json")
+    except OSError as error:
+        raise NotReady(f"the result could not be written to {folder}: {error.strerror}. Free space there.") from error
+
+

@@ -1,0 +1,64 @@
+"""What a compose file must say, so that `up --wait` tells the truth and two runs do not collide.
+
+The reasons were found by running compose: a service without a health check counts as ready while it crash-loops; a
+container_name or a fixed host port makes a second run fail; a test file that builds tests another image.
+"""
+
+from typing import Any
+
+from slipway.policy.finding import Finding
+
+
+def check(model: dict[str, Any], file: str, *, test: bool, image_checked: bool) -> list[Finding]:
+    """Findings on a compose model as `docker compose config --format json` prints it.
+
+    Args:
+        test: the file is the one of the integration tests, which must use the built image and nothing else.
+        image_checked: the Dockerfile has a HEALTHCHECK, which services of the built image inherit.
+    """
+    services: dict[str, dict[str, Any]] = model.get("services") or {}
+    one_shots = {
+        name
+        for service in services.values()
+        for name, condition in (service.get("depends_on") or {}).items()
+        if condition.get("condition") == "service_completed_successfully"
+    }
+    found: list[Finding] = []
+
+    def add(rule: str, service: str, message: str, mend: str) -> None:
+        found.append(Finding(rule, "HIGH", f"service {service}: {message}", file, mend=mend))
+
+    for name, service in services.items():
+        health = service.get("healthcheck")
+        image = str(service.get("image", ""))
+        if service.get("profiles"):
+            continue
+        if name not in one_shots and not _checked(health, inherited=image_checked and _ours(image)):
+            add("compose-health", name, "runs without a health check, so nothing can wait for it", f"give {name} a healthcheck")
+        if "container_name" in service:
+            add("compose-name", name, "has a fixed container_name: a second run collides", f"remove container_name from {name}")
+        if test and "build" in service:
+            add("compose-build", name, "is built here, so another image than the shipped one is tested", f"remove build from {name}")
+        if test and any(port.get("published") not in (None, "", "0") for port in service.get("ports") or []):
+            add("compose-port", name, "has a fixed host port: two runs collide", 'write it as "127.0.0.1::<container port>"')
+        if test and _ours(image) and service.get("pull_policy") != "never":
+            add("compose-pull", name, "could pull another image than the built one", f"give {name} pull_policy: never")
+    if test and not any(_ours(str(s.get("image", ""))) for s in services.values()):
+        found.append(
+            Finding("compose-image", "HIGH", "no service uses the built image", file, mend="write image: ${SLIPWAY_IMAGE:?}")
+        )
+    return found
+
+
+PLACEHOLDER = "slipway.invalid/image:pending"  # what SLIPWAY_IMAGE says while there is no image yet
+
+
+def _ours(image: str) -> bool:
+    return image == PLACEHOLDER
+
+
+def _checked(health: dict[str, Any] | None, *, inherited: bool) -> bool:
+    health = health or {}
+    if health.get("disable") or health.get("test") == ["NONE"]:
+        return False
+    return bool(health.get("test")) or inherited

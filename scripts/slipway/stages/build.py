@@ -1,0 +1,169 @@
+"""Build: one image, once, into a kept OCI layout; every blob proven; loaded into the engine under its digest."""
+
+import json
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from slipway.config import seconds
+from slipway.errors import Broken
+from slipway.image import context as build_context
+from slipway.image import layout
+from slipway.image.reference import short
+from slipway.stages.base import Context, Outcome, Stage, failed, timed_out
+from slipway.tools import buildx, docker
+from slipway.tools.buildx import Bake, Progress
+from slipway.tools.process import Finished
+
+# One constant for all builds: the commit's time would give every release other layers (facts: measured).
+SOURCE_DATE_EPOCH = "1735689600"  # 2025-01-01
+
+
+def layout_folder(context: Context) -> Path:
+    """Where the layout is kept from run to run: exporting into it again moves only what is new."""
+    return context.state / "layout"
+
+
+def source(context: Context) -> Bake:
+    """What to bake: the project's bake file, or a definition made of the settings."""
+    settings = context.settings.build
+    created = datetime.fromtimestamp(context.source.committed, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    variables = {**context.images.variables, "COMMIT": context.version, "CREATED": created}
+    file = context.root / settings.bake
+    if file.is_file():
+        return Bake(context.root, file, variables=variables)
+    common = {"context": settings.context, "dockerfile": settings.dockerfile, "args": {"COMMIT": context.version}}
+    app = common | ({"target": settings.target} if settings.target else {})
+    test = common | {"target": context.settings.test.target}
+    definition = json.dumps({"target": {"app": app, "test": test}})
+    return Bake(context.root, None, definition, {**variables, "SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH})
+
+
+def secrets() -> list[str]:
+    """The certificate bundle as a build secret, where this machine has one of its own: never a layer."""
+    bundle = os.environ.get("SSL_CERT_FILE", "")
+    return [f"secrets=id=ca,src={bundle}"] if bundle and Path(bundle).is_file() else []
+
+
+def app_target(context: Context) -> str:
+    """The bake target that is the app."""
+    bake_file = (context.root / context.settings.build.bake).is_file()
+    return (context.settings.build.target or "app") if bake_file else "app"
+
+
+async def key(context: Context) -> str | None:
+    """The context's files, and all that the build is told besides."""
+    settings = context.settings.build
+    root, dockerfile = context.root, context.root / settings.dockerfile
+    if not dockerfile.is_file():
+        return None
+    files = build_context.context_files(root / settings.context, dockerfile)
+    files.append(root / settings.bake)
+    told = [source(context).variables, repr(settings), context.settings.image.platforms, context.repository]
+    engine = context.engine.identity if context.engine else ""
+    return f"{build_context.files_digest(root, files)} {told} {engine}"
+
+
+async def holds(context: Context, earlier: Outcome) -> bool:
+    """Whether the image of an earlier run is still there: in the engine, and whole in the layout."""
+    digest = str(earlier.facts.get("digest"))
+    try:
+        return layout.read(layout_folder(context)).digest == digest and await docker.image(digest) is not None
+    except Broken:
+        return False
+
+
+async def run(context: Context) -> Outcome:
+    settings = context.settings.build
+    progress = Progress(context.log, context.doing)
+    done, image = await _bake(context, progress)
+    if done.timed_out:
+        return timed_out(f"the build took longer than {settings.timeout} and was ended", mend="raise [build] timeout")
+    if not done.ok:
+        return failed(buildx.explain(done, progress.other), mend=_mend(progress.other, settings.dockerfile))
+    assert image
+    await load(context, layout_folder(context), image)
+    (context.state / "image").write_text(context.repository.at(image.digest) + "\n")
+    cached = f" · {len(progress.cached)} of {len(progress.steps)} steps cached" if progress.steps else ""
+    return Outcome(
+        "passed", f"{short(image.digest)} · {image.size / 1e6:.0f} MB{cached}", facts=facts(image, progress)
+    )
+
+
+async def _bake(context: Context, progress: Progress) -> tuple[Finished, layout.Image | None]:
+    """Build into the kept layout. A damaged one is thrown away and written anew: BuildKit itself would not notice."""
+    folder, metadata = layout_folder(context), context.folder / "build-metadata.json"
+    for last in (False, True):
+        done = await buildx.bake(
+            source(context), app_target(context),
+            f'output=type=oci,"dest={folder}",tar=false', *secrets(), *_platform(context),
+            metadata=metadata, progress=progress, timeout=seconds(context.settings.build.timeout),
+        )  # fmt: skip
+        if not done.ok:
+            return done, None
+        try:
+            image = layout.read(folder)
+            told = json.loads(metadata.read_bytes()).get(app_target(context), {}).get("containerimage.digest")
+            if told and told != image.digest:
+                raise Broken(f"buildx says it built {told}, the layout holds {image.digest}")
+            return done, image
+        except Broken:
+            if last:
+                raise
+            shutil.rmtree(folder, ignore_errors=True)
+    raise AssertionError("unreachable")
+
+
+def facts(image: layout.Image, progress: Progress) -> dict[str, Any]:
+    """What later stages and reports need of the image."""
+    history = [h.get("created_by", "") for h in image.config.get("history", []) if not h.get("empty_layer")]
+    created = [*history, *[""] * len(image.layers)]
+    return {
+        "digest": image.digest,
+        "config-digest": image.config_digest,
+        "platform": image.platform,
+        "size": image.size,
+        "layers": [[d, s, c] for d, s, c in zip(image.layers, image.sizes, created, strict=False)],
+        "steps": len(progress.steps),
+        "cached": len(progress.cached),
+    }
+
+
+async def load(context: Context, folder: Path, image: layout.Image) -> None:
+    """Put the image into the engine as R@D, and believe it only when the engine shows that digest.
+
+    Raises:
+        Broken: the engine took it and shows another.
+    """
+    name = context.repository.at(image.digest)
+    found = await docker.image(name)
+    if found and found.get("Id") == image.digest:
+        return
+    for with_layers in (False, True):
+        archive = layout.archive(folder, image, name, layers=with_layers)
+        done = await docker.docker("load", stdin=archive, timeout=300, log=context.log)
+        shown = await docker.image(image.digest) if done.ok else None
+        if shown and shown.get("Id") == image.digest:
+            return
+    raise Broken(f"the engine did not take the image that was built: {done.last_line()}")
+
+
+def _platform(context: Context) -> list[str]:
+    """The engine's own platform where it is wanted or nothing is said, else the first that is wanted."""
+    wanted = context.settings.image.platforms
+    own = f"linux/{context.engine.architecture}" if context.engine else ""
+    return [] if not wanted or own in wanted else [f"platform={wanted[0]}"]
+
+
+def _mend(lines: list[str], dockerfile: str) -> str:
+    """Where in the Dockerfile the build failed, as BuildKit marks it."""
+    for line in reversed(lines):
+        name, _, number = line.strip().partition(":")
+        if number.isdigit() and name.endswith(Path(dockerfile).name):
+            return f"see {dockerfile}:{number}"
+    return f"see the log, then mend {dockerfile}"
+
+
+STAGE = Stage("build", (), run, key, holds=holds)

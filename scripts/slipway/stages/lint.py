@@ -1,0 +1,89 @@
+"""Lint: the Dockerfile by hadolint and BuildKit's checks, the compose files by compose itself and by our rules."""
+
+import asyncio
+import re
+from pathlib import Path
+
+from slipway.errors import SlipwayError
+from slipway.image import context as build_context
+from slipway.policy import compose as compose_rules
+from slipway.policy.finding import Finding, Severity
+from slipway.stages.base import Context, Outcome, Stage, failed
+from slipway.tools import buildx, compose, hadolint, provision
+
+LEVELS: dict[str, Severity] = {"error": "HIGH", "warning": "MEDIUM", "info": "LOW", "style": "LOW"}
+ORDER = ("error", "warning", "info", "style")
+
+
+def inputs(context: Context) -> list[Path]:
+    """The files that this stage reads."""
+    settings = context.settings
+    names = (settings.build.dockerfile, settings.build.bake, *_compose_files(context))
+    return [context.root / name for name in names]
+
+
+def _compose_files(context: Context) -> list[str]:
+    _, deploy = context.settings.environment(context.environment)
+    names = [deploy.compose, context.settings.integration.compose]
+    return [name for name in dict.fromkeys(names) if (context.root / name).exists()]
+
+
+async def key(context: Context) -> str | None:
+    versions = f"{hadolint.VERSION} {context.engine.buildx if context.engine else ''} {context.settings.lint}"
+    return f"{build_context.files_digest(context.root, inputs(context))} {versions}"
+
+
+async def run(context: Context) -> Outcome:
+    dockerfile = context.root / context.settings.build.dockerfile
+    if not dockerfile.is_file():
+        return failed(
+            f"there is no {context.settings.build.dockerfile}",
+            Finding("dockerfile", "HIGH", f"{context.settings.build.dockerfile} does not exist"),
+            mend="write one, or name it: [build] dockerfile in slipway.toml",
+        )
+    files = _compose_files(context)
+    results = await asyncio.gather(_hadolint(context, dockerfile), _checks(context), *[_compose(context, f) for f in files])
+    findings = [finding for found in results for finding in found]
+    checks = "" if context.engine and context.engine.checks else " · BuildKit checks: buildx too old, left to hadolint"
+    stopping = [f for f in findings if f.stops]
+    if stopping:
+        rules = f"{len(stopping)} finding{'s' * (len(stopping) != 1)} stop this change"
+        return failed(rules, *findings, mend=stopping[0].mend or f"mend {stopping[0].file}:{stopping[0].line} and run again")
+    return Outcome("passed", f"{1 + len(files)} files clean{checks}", tuple(findings))
+
+
+async def _hadolint(context: Context, dockerfile: Path) -> list[Finding]:
+    binary = await provision.tool("hadolint")
+    threshold = ORDER.index(context.settings.lint.threshold)
+    return [
+        Finding(
+            rule=remark["code"],
+            severity=LEVELS[remark["level"]],
+            message=remark["message"],
+            file=context.settings.build.dockerfile,
+            line=remark["line"],
+            mend=f"https://github.com/hadolint/hadolint/wiki/{remark['code']}" if remark["code"].startswith("DL") else "",
+            stops=ORDER.index(remark["level"]) <= threshold,
+        )
+        for remark in await hadolint.lint(binary, dockerfile, context.log)
+    ]
+
+
+async def _checks(context: Context) -> list[Finding]:
+    """BuildKit's own checks, where buildx knows them."""
+    if not (context.engine and context.engine.checks):
+        return []
+    return await buildx.check(context.root, context.root / context.settings.build.dockerfile, context.log)
+
+
+async def _compose(context: Context, name: str) -> list[Finding]:
+    try:
+        model = await compose.config(context.root, name, context.images.variables)
+    except SlipwayError as error:
+        return [Finding("compose-config", "HIGH", str(error), name, mend=f"docker compose -f {name} config shows it")]
+    text = (context.root / context.settings.build.dockerfile).read_text(encoding="utf-8", errors="replace")
+    checked = re.search(r"(?im)^\s*HEALTHCHECK\s+(?!NONE)", text) is not None
+    return compose_rules.check(model, name, test=name == context.settings.integration.compose, image_checked=checked)
+
+
+STAGE = Stage("lint", (), run, key, engine=False)

@@ -1,0 +1,90 @@
+"""Unit tests for a project without a `test` stage: in a container of the built digest, pytest added beside the app.
+
+Nothing of the project runs on the host: uv only unpacks wheels for the image's Python, and they are copied into a
+container that has no network.
+"""
+
+import json
+import os
+from pathlib import Path
+
+from slipway.errors import SlipwayError
+from slipway.stages.base import Context
+from slipway.tools import provision
+from slipway.tools.container import Box
+
+PYTEST = Path(__file__).parent.parent / "tools" / "pytest.txt"  # hash-pinned
+_ABOUT = "import json,sys,platform;print(json.dumps([platform.python_version(),sys.platform,platform.libc_ver()[0]]))"
+
+
+def tests_folder(context: Context) -> Path | None:
+    """[test] tests, else tests/unit, else tests (without the integration tests)."""
+    names = [context.settings.test.tests] if context.settings.test.tests else ["tests/unit", "tests"]
+    return next((context.root / name for name in names if (context.root / name).is_dir()), None)
+
+
+async def box(context: Context) -> Box | None:
+    """The container to run, or None where there are no tests."""
+    tests = tests_folder(context)
+    if tests is None:
+        return None
+    packages = await _packages(context)
+    command = context.settings.test.command.split() or ["-m", "pytest", "-q", "/slipway/tests", "-p", "no:cacheprovider"]
+    integration = context.root / context.settings.integration.tests
+    ignore = []
+    if integration.is_relative_to(tests) and integration != tests:
+        ignore = [f"--ignore=/slipway/tests/{integration.relative_to(tests)}"]
+    return Box(
+        context.reference,
+        (*command, *ignore),
+        {
+            "PYTHONPATH": f"{await _workdir(context)}:/slipway/packages",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTEST_ADDOPTS": "--junitxml=/reports/junit.xml",
+        },
+        bring=((packages, "/slipway/packages"), (tests, "/slipway/tests"), (_empty(context), "/reports")),
+        user="0:0",  # the reports folder is made by the copy and belongs to root
+        entrypoint="python",
+    )
+
+
+def _empty(context: Context) -> Path:
+    folder = context.folder / "test"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+async def _workdir(context: Context) -> str:
+    from slipway.tools import docker
+
+    found = await docker.image(context.reference)
+    return str(((found or {}).get("Config") or {}).get("WorkingDir") or "/")
+
+
+async def _packages(context: Context) -> Path:
+    """pytest and the project's own test packages, unpacked for the image's Python; kept by their pins."""
+    about = await Box(context.reference, ("-c", _ABOUT), entrypoint="python").run(
+        context.labels, timeout=60, log=context.log
+    )
+    if not about.ok:
+        raise SlipwayError(
+            "the image has no `python` to run the tests with. Add a stage called "
+            f"`{context.settings.test.target}` to the Dockerfile whose CMD runs them."
+        )
+    version, _, libc = json.loads(about.out.strip().splitlines()[-1])
+    minor = ".".join(version.split(".")[:2])
+    machine = os.uname().machine if context.engine is None else {"amd64": "x86_64", "arm64": "aarch64"}.get(
+        context.engine.architecture, "x86_64"
+    )
+    platform = f"{machine}-{'manylinux_2_28' if libc == 'glibc' else 'unknown-linux-musl'}"
+    target = context.state / "packages" / f"{minor}-{platform}"
+    requirements = [PYTEST] + [p for p in [context.root / "requirements-dev.txt"] if p.is_file()]
+    words = [word for path in requirements for word in ("--requirements", path)]
+    hashes = ["--require-hashes"] if len(requirements) == 1 else []
+    done = await provision.uv(
+        "pip", "install", "--quiet", "--only-binary", ":all:", "--target", target, "--python-version", minor,
+        "--python-platform", platform, *hashes, *words, timeout=300, log=context.log,
+    )  # fmt: skip
+    if not done.ok:
+        raise SlipwayError(f"pytest could not be fetched for the image's Python {minor}: {done.last_line()}")
+    return target

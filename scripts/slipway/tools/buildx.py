@@ -1,0 +1,145 @@
+"""Builds by `docker buildx bake`: what would be built, the build itself, and what it is doing now."""
+
+import base64
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from slipway.errors import Broken, SlipwayError
+from slipway.policy.finding import Finding
+from slipway.tools.docker import docker
+from slipway.tools.process import Finished
+
+
+@dataclass(frozen=True)
+class Bake:
+    """A bake file (or a definition of our own) and the variables that it reads."""
+
+    root: Path
+    file: Path | None
+    definition: str = ""  # JSON, where there is no file
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def source(self) -> list[str]:
+        return ["--file", str(self.file) if self.file else "-"]
+
+    async def plan(self, *targets: str) -> dict[str, Any]:
+        """What bake understood: target → settings. Bake ignores unknown keys silently, so this is what counts."""
+        done = await docker(
+            "buildx", "bake", *self.source(), "--print", *targets,
+            cwd=self.root, env=self.variables, stdin=self.definition or None,
+        )  # fmt: skip
+        if not done.ok:
+            raise SlipwayError(explain(done))
+        return dict(json.loads(done.out).get("target", {}))
+
+
+@dataclass
+class Progress:
+    """Reads BuildKit's raw progress: counts steps, tells the current one, writes a log that people can read."""
+
+    log: Path
+    doing: Callable[[str], None]
+    steps: set[str] = field(default_factory=set)
+    cached: set[str] = field(default_factory=set)
+    other: list[str] = field(default_factory=list)
+    _names: dict[str, str] = field(default_factory=dict)
+    _object: list[str] = field(default_factory=list)
+
+    def line(self, line: str) -> None:
+        """Take one line. Objects are printed over many lines; one ends with a brace in the first column."""
+        if self._object or line.startswith("{"):
+            self._object.append(line)
+            if line.startswith("}") or line.startswith("{") and line.rstrip().endswith("}"):
+                text, self._object = "\n".join(self._object), []
+                self._take(json.loads(text))
+        elif line.strip():
+            self.other.append(line)
+            self._write(line + "\n")
+
+    def _take(self, event: dict[str, Any]) -> None:
+        for vertex in event.get("vertexes") or []:
+            digest, name = vertex.get("digest", ""), vertex.get("name", "")
+            if digest not in self._names:
+                self._names[digest] = name
+            if name.startswith("[") and "[internal]" not in name:
+                self.steps.add(digest)
+                if vertex.get("cached"):
+                    self.cached.add(digest)
+            if vertex.get("error"):
+                self._write(f"{name}: {vertex['error']}\n")
+            elif vertex.get("completed"):
+                self._write(f"{name}{' CACHED' if vertex.get('cached') else ''}\n")
+            elif vertex.get("started") and "[internal]" not in name:
+                self.doing(name)
+        for entry in event.get("logs") or []:
+            self._write(base64.b64decode(entry.get("data", "")).decode(errors="replace"))
+
+    def _write(self, text: str) -> None:
+        try:
+            with self.log.open("a", encoding="utf-8", errors="replace") as sink:
+                sink.write(text)
+        except OSError:
+            pass  # a full disk must not hide the build's own error
+
+
+async def bake(
+    source: Bake,
+    target: str,
+    *settings: str,
+    metadata: Path | None,
+    progress: Progress,
+    timeout: float,
+) -> Finished:
+    """Build one target. BuildKit's own provenance and SBOM stay off: they change the digest.
+
+    Args:
+        settings: `key=value` pairs for `--set`, relative to the target.
+        metadata: file for what was built; removed first, since a failed build leaves an older one in place.
+    """
+    options = [word for s in settings for word in ("--set", f"{target}.{s}")]
+    if metadata:
+        metadata.unlink(missing_ok=True)
+        options += ["--metadata-file", str(metadata)]
+    return await docker(
+        "buildx", "bake", *source.source(), "--progress=rawjson", "--provenance=false", "--sbom=false", *options, target,
+        cwd=source.root, env=source.variables, stdin=source.definition or None,
+        on_line=progress.line, timeout=timeout,
+    )  # fmt: skip
+
+
+def explain(done: Finished, other: list[str] | None = None) -> str:
+    """The decisive words of a failed build, out of pages of them."""
+    if done.timed_out:
+        return "the build took longer than its time limit ([build] timeout) and was ended"
+    lines = other if other is not None else done.err.splitlines()
+    for line in reversed(lines):
+        found = re.search(r"ERROR: (?:target \S+: )?(?:failed to solve: )?(.*)", line)
+        if found:
+            return found[1]
+    return next((line.strip() for line in reversed(lines) if line.strip()), done.last_line())
+
+
+async def check(root: Path, dockerfile: Path, log: Path) -> list[Finding]:
+    """BuildKit's own checks of a Dockerfile (buildx 0.15 and later)."""
+    done = await docker(
+        "buildx", "build", "--call", "check,format=json", "--file", dockerfile, ".", cwd=root, timeout=120, log=log
+    )
+    try:
+        warnings = json.loads(done.out).get("warnings") or []
+    except ValueError as error:
+        raise Broken(f"BuildKit's checks said something that is not a report: {done.last_line()[:200]}") from error
+    return [
+        Finding(
+            rule=str(w.get("ruleName")),
+            severity="MEDIUM",
+            message=str(w.get("detail") or w.get("description")),
+            file=dockerfile.name,
+            line=int((((w.get("location") or {}).get("ranges") or [{}])[0].get("start") or {}).get("line") or 0),
+            mend=str(w.get("url") or ""),
+        )
+        for w in warnings
+    ]

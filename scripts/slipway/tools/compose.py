@@ -1,0 +1,86 @@
+"""docker compose: always with a project name of ours, its result always looked at again."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slipway.errors import SlipwayError
+from slipway.policy.compose import PLACEHOLDER
+from slipway.tools.docker import docker
+from slipway.tools.process import Finished
+
+
+async def config(root: Path, file: str, variables: Mapping[str, str]) -> dict[str, Any]:
+    """The compose model, with a placeholder for the image.
+
+    Raises:
+        SlipwayError: the file is not valid; the message is compose's own. An unset variable counts as an error,
+            though compose only warns of it.
+    """
+    done = await docker(
+        "compose", "--file", file, "--project-name", "slipway-lint", "config", "--format", "json",
+        cwd=root, env={**variables, "SLIPWAY_IMAGE": PLACEHOLDER},
+    )  # fmt: skip
+    if not done.ok:
+        raise SlipwayError(reason(done))
+    unset = [line for line in done.err.splitlines() if "variable is not set" in line]
+    if unset:
+        raise SlipwayError(unset[0].partition("msg=")[2].strip('"\\ ') or unset[0])
+    return dict(json.loads(done.out))
+
+
+def reason(done: Finished) -> str:
+    """The decisive line of a failed compose call."""
+    if done.timed_out:
+        return "took longer than its time limit and was ended"
+    lines = [line.strip() for line in done.err.splitlines() if line.strip()]
+    decisive = [li for li in lines if any(w in li for w in ("rror", "unhealthy", "exited", "failed", "didn't", "not "))]
+    return (decisive or lines or [done.last_line()])[-1]
+
+
+@dataclass(frozen=True)
+class Project:
+    """One compose project: a file, a name and its variables."""
+
+    root: Path
+    name: str
+    variables: Mapping[str, str]
+    file: str = ""
+    model: str = ""  # JSON, where there is no file
+    log: Path | None = None
+
+    async def __call__(self, *args: str, timeout: float = 60) -> Finished:
+        source = self.file or "-"
+        return await docker(
+            "compose", "--ansi", "never", "--progress", "plain", "--file", source, "--project-name", self.name,
+            "--project-directory", os.fspath(self.root), *args,
+            cwd=self.root, env=self.variables, stdin=self.model or None, timeout=timeout, log=self.log,
+        )  # fmt: skip
+
+    async def ps(self) -> list[dict[str, Any]]:
+        """The project's containers; compose prints one object a line."""
+        done = await self("ps", "--all", "--format", "json")
+        return [json.loads(line) for line in done.out.splitlines() if line.startswith("{")]
+
+    async def port(self, service: str, container_port: int) -> str:
+        """host:port at which a service is published."""
+        return (await self("port", service, str(container_port))).out.strip()
+
+    async def ill(self) -> list[str]:
+        """What is not as it should be, though `up --wait` said so: it has false greens."""
+        said = []
+        for box in await self.ps():
+            state, health, code = box.get("State"), box.get("Health"), box.get("ExitCode", 0)
+            if state == "exited" and code == 0:
+                continue  # a one-shot that is done
+            if state != "running" or health not in ("", "healthy", None):
+                said.append(f"{box.get('Service')} is {health or state}" + (f" ({code})" if state == "exited" else ""))
+        return said
+
+    async def logs(self, lines: int = 20) -> str:
+        """The last lines of every service."""
+        done = await self("logs", "--no-color", "--timestamps", "--tail", str(lines))
+        return done.out.replace("\x1b[2K", "")

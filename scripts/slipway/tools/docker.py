@@ -1,0 +1,139 @@
+"""The engine through its own command line: what it is, what it holds, and removal by label."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slipway.errors import NotReady
+from slipway.tools import process
+from slipway.tools.process import Finished
+
+# Everything that a run starts carries these labels; clean-up goes by them and by nothing else.
+RUN_LABEL = "slipway.run"
+PROJECT_LABEL = "slipway.project"
+PREFLIGHT_SECONDS = 10.0  # a frozen daemon never answers: every call needs an end
+CALL_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine that answers and can do what Slipway relies on."""
+
+    version: str
+    containerd_store: bool
+    architecture: str  # as in a platform: amd64, arm64
+    buildx: str
+    compose: str
+    identity: str  # of the daemon: another engine holds other images
+
+    @property
+    def checks(self) -> bool:
+        """Whether BuildKit's own Dockerfile checks can be asked for (buildx 0.15 and later)."""
+        return _version(self.buildx) >= (0, 15)
+
+
+def _version(text: str) -> tuple[int, ...]:
+    numbers = text.lstrip("v").split("+")[0].split("-")[0].split(".")
+    return tuple(int(n) for n in numbers if n.isdigit())
+
+
+async def docker(*args: str | Path, timeout: float = CALL_SECONDS, **options: Any) -> Finished:
+    """Run one docker command."""
+    try:
+        return await process.run("docker", *args, timeout=timeout, **options)
+    except FileNotFoundError as error:
+        raise NotReady(
+            "no `docker` command on PATH. Install Docker Engine (https://docs.docker.com/engine/install/), "
+            "or let `make run` install it as root."
+        ) from error
+
+
+async def engine() -> Engine:
+    """Look at the engine.
+
+    `docker info` exits 0 without an engine, so its fields are what counts (found by running it).
+
+    Raises:
+        NotReady: no engine answers, or it lacks buildx, compose or the containerd image store.
+    """
+    done = await docker("info", "--format", "{{json .}}", timeout=PREFLIGHT_SECONDS)
+    if done.timed_out:
+        raise NotReady(f"the Docker engine did not answer within {PREFLIGHT_SECONDS:.0f} s. Restart it, then try again.")
+    if "podman" in done.err.lower():
+        raise NotReady("`docker` is Podman here, which lacks what Slipway relies on. Install Docker Engine.")
+    try:
+        info: dict[str, Any] = json.loads(done.out)
+    except ValueError:
+        info = {}
+    if not info.get("ServerVersion"):
+        raise NotReady(_no_engine(done, info))
+    plugins = {p.get("Name"): p for p in (info.get("ClientInfo") or {}).get("Plugins") or []}
+    found = Engine(
+        version=info["ServerVersion"],
+        containerd_store=["driver-type", "io.containerd.snapshotter.v1"] in (info.get("DriverStatus") or []),
+        architecture={"x86_64": "amd64", "aarch64": "arm64"}.get(info.get("Architecture", ""), info.get("Architecture", "")),
+        buildx=_plugin(plugins, "buildx", "docker-buildx-plugin or docker-buildx"),
+        compose=_plugin(plugins, "compose", "docker-compose-plugin or docker-compose"),
+        identity=str(info.get("ID", "")),
+    )
+    if not found.containerd_store:
+        raise NotReady(
+            "the engine does not use the containerd image store, which pushing by digest relies on.\n"
+            'Put {"features": {"containerd-snapshotter": true}} into /etc/docker/daemon.json and restart it '
+            "(Docker Desktop: Settings, General, “Use containerd for pulling and storing images”)."
+        )
+    return found
+
+
+def _plugin(plugins: dict[Any, Any], name: str, packages: str) -> str:
+    plugin = plugins.get(name)
+    if not plugin or plugin.get("Err"):
+        why = f" ({plugin['Err']})" if plugin else ""
+        raise NotReady(f"the docker command has no working `{name}` plugin{why}. Install the package {packages}.")
+    return str(plugin.get("Version", "0"))
+
+
+def _no_engine(done: Finished, info: dict[str, Any]) -> str:
+    said = " ".join([*(info.get("ServerErrors") or []), done.err.strip()])
+    if "permission denied" in said:
+        return "no permission to talk to the Docker engine. Add yourself to its group (`sudo usermod -aG docker $USER`), then log in again."
+    where = said.partition(" at ")[2].split(" ")[0].rstrip(".") or "unix:///var/run/docker.sock"
+    return (
+        f"no Docker engine answers at {where}. Start it (`sudo systemctl start docker`), "
+        "or let `make run` install it as root."
+    )
+
+
+async def image(reference: str) -> dict[str, Any] | None:
+    """What the engine knows of an image, or None. With the containerd store `Id` is the manifest's digest."""
+    done = await docker("image", "inspect", reference)
+    return json.loads(done.out)[0] if done.ok else None
+
+
+async def containers(*filters: str) -> list[dict[str, Any]]:
+    """Full descriptions of the containers, running or not, that match all `filters` (label=…, name=…)."""
+    words = [word for f in filters for word in ("--filter", f)]
+    ids = (await docker("ps", "-aq", "--no-trunc", *words)).out.split()
+    if not ids:
+        return []
+    done = await docker("inspect", *ids)
+    return list(json.loads(done.out or "[]"))
+
+
+async def remove(*filters: str, volumes: bool = True) -> list[str]:
+    """Remove containers, networks and volumes by label and look again.
+
+    Returns:
+        what is still there afterwards, as `kind id`; empty when all is gone.
+    """
+    words = [word for f in filters for word in ("--filter", f)]
+    kinds = [("container", ("ps", "-aq"), ("rm", "-fv")), ("network", ("network", "ls", "-q"), ("network", "rm"))]
+    if volumes:
+        kinds.append(("volume", ("volume", "ls", "-q"), ("volume", "rm", "-f")))
+    left: list[str] = []
+    for kind, listing, removal in kinds:
+        if ids := (await docker(*listing, *words)).out.split():
+            await docker(*removal, *ids)
+            left += [f"{kind} {i}" for i in (await docker(*listing, *words)).out.split()]
+    return left

@@ -1,0 +1,38 @@
+"""What commit this is, and whether the working tree differs from it."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from slipway.tools import process
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the code came from."""
+
+    commit: str = ""  # full SHA-1; empty outside a repository
+    branch: str = ""  # as git names it: hostile text, never to be used as it is
+    changed: int = 0  # files that differ from the commit
+    committed: int = 0  # Unix time of the commit
+
+    @property
+    def dirty(self) -> bool:
+        return self.changed > 0 or not self.commit
+
+
+async def source(root: Path) -> Source:
+    """The state of the repository that holds `root`; an empty Source where there is none."""
+    try:
+        head, status = await asyncio.gather(
+            process.run("git", "log", "-1", "--format=%H %ct", cwd=root, timeout=20),
+            process.run("git", "status", "--porcelain=v1", "-b", "--", ".", cwd=root, timeout=60),
+        )
+    except FileNotFoundError:
+        return Source()
+    if not head.ok or not status.ok:
+        return Source()
+    commit, committed = head.out.split()
+    first, *files = status.out.splitlines()
+    branch = first.removeprefix("## ").split("...")[0]
+    return Source(commit, "" if branch.startswith("HEAD (no branch)") else branch, len(files), int(committed))

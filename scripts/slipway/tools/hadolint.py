@@ -1,0 +1,35 @@
+"""hadolint, without the configuration files and pragmas by which a change could lower its own bar."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from slipway.errors import Broken
+from slipway.tools import process
+
+VERSION = "2.15.1"
+
+
+async def lint(binary: Path, dockerfile: Path, log: Path) -> list[dict[str, Any]]:
+    """Every remark on one Dockerfile, unfiltered: what fails is decided by the caller.
+
+    Runs in an empty folder with an empty configuration, so that no .hadolint.yaml of the project is loaded, and with
+    pragmas disabled.
+
+    Raises:
+        Broken: hadolint crashed or said something that is not its JSON.
+    """
+    with tempfile.TemporaryDirectory(prefix="slipway-hadolint-") as empty:
+        config = Path(empty) / "none.yaml"
+        config.write_text("{}\n")
+        done = await process.run(
+            binary, "--no-fail", "--format", "json", "--disable-ignore-pragma", "--config", config, "-",
+            cwd=Path(empty), stdin=dockerfile.read_bytes(), timeout=60, log=log,
+        )  # fmt: skip
+    if not done.ok:
+        raise Broken(f"hadolint ended with {done.code} and proves nothing: {done.last_line()}")
+    try:
+        return list(json.loads(done.out))
+    except (ValueError, TypeError) as error:
+        raise Broken(f"hadolint said something that is not a report: {done.last_line()[:200]}") from error

@@ -1,0 +1,150 @@
+"""The only place that starts a process: an argument list, a time limit, a log, and an end that is certain."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+# GitHub's own cancellation timing: SIGINT, 7.5 s, SIGTERM, 2.5 s, SIGKILL (actions/runner, ProcessInvoker).
+LADDER = ((signal.SIGINT, 7.5), (signal.SIGTERM, 2.5), (signal.SIGKILL, 5.0))
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A process that has ended."""
+
+    args: tuple[str, ...]
+    code: int
+    out: str
+    err: str
+    timed_out: bool = False
+
+    @property
+    def ok(self) -> bool:
+        return self.code == 0 and not self.timed_out
+
+    @property
+    def text(self) -> str:
+        """What the process said, errors last."""
+        return "\n".join(part for part in (self.out.strip(), self.err.strip()) if part)
+
+    def last_line(self) -> str:
+        """The last line with text: what most tools put their error in."""
+        lines = [line.strip() for line in self.text.splitlines() if line.strip()]
+        return lines[-1] if lines else f"{self.args[0]} ended with {self.code} and said nothing"
+
+
+async def run(
+    *args: str | Path,
+    timeout: float,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    log: Path | None = None,
+    on_line: Callable[[str], None] | None = None,
+    stdin: str | bytes | None = None,
+) -> Finished:
+    """Run one command to its end and return what it said and its exit code.
+
+    Args:
+        args: the argument list; no shell is involved.
+        timeout: seconds after which the whole process group is ended; the result says `timed_out`.
+        cwd: the folder to run in.
+        env: variables over those of this process; a value of "" removes nothing, it sets the empty string.
+        log: a file to which both streams are appended as they come.
+        on_line: called with each line of both streams as it comes.
+        stdin: text handed over; without it the process reads end-of-file at once.
+
+    Raises:
+        FileNotFoundError: there is no such program.
+        asyncio.CancelledError: after the process group has been ended.
+    """
+    words = tuple(os.fspath(a) for a in args)
+    process = await asyncio.create_subprocess_exec(
+        *words,
+        cwd=cwd,
+        env=None if env is None else {**os.environ, **env},
+        stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    out: list[bytes] = []
+    err: list[bytes] = []
+    timed_out = False
+    with log.open("ab") if log else contextlib.nullcontext() as sink:
+        assert process.stdout and process.stderr
+        readers = [_read(process.stdout, out, sink, on_line), _read(process.stderr, err, sink, on_line)]
+        if stdin is not None:
+            readers.append(_write(process, stdin.encode() if isinstance(stdin, str) else stdin))
+        work = asyncio.gather(*readers, process.wait())
+        try:
+            await asyncio.wait_for(asyncio.shield(work), timeout)
+        except TimeoutError:
+            timed_out = True
+            await _end(process)
+            await _drain(work)
+        except asyncio.CancelledError:
+            await _end(process)
+            await _drain(work)
+            raise
+    return Finished(words, process.returncode or 0, _text(out), _text(err), timed_out)
+
+
+async def _read(
+    stream: asyncio.StreamReader, into: list[bytes], sink: object, on_line: Callable[[str], None] | None
+) -> None:
+    pending = b""
+    while chunk := await stream.read(65536):
+        into.append(chunk)
+        if sink is not None:
+            with contextlib.suppress(OSError):  # a full disk must not hide the tool's own error
+                sink.write(chunk)  # type: ignore[attr-defined]
+                sink.flush()  # type: ignore[attr-defined]
+        if on_line:
+            *lines, pending = (pending + chunk).split(b"\n")
+            for line in lines:
+                on_line(line.decode(errors="replace"))
+    if on_line and pending:
+        on_line(pending.decode(errors="replace"))
+
+
+async def _write(process: asyncio.subprocess.Process, data: bytes) -> None:
+    assert process.stdin
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        process.stdin.write(data)
+        await process.stdin.drain()
+        process.stdin.close()
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End the whole group (docker starts its plugins as children), step by step, and wait until it is gone."""
+    for number, patience in LADDER:
+        if not _alive(process.pid):
+            break
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        deadline = asyncio.get_running_loop().time() + patience
+        while _alive(process.pid) and asyncio.get_running_loop().time() < deadline:
+            with contextlib.suppress(asyncio.CancelledError):  # a second Ctrl-C does not leave children behind
+                await asyncio.sleep(0.02)
+
+
+def _alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+async def _drain(work: "asyncio.Future[object]") -> None:
+    """Take what is left in the pipes; a grandchild that kept one open must not hold us."""
+    with contextlib.suppress(asyncio.TimeoutError, asyncio.CancelledError):
+        await asyncio.wait_for(work, 2)
+
+
+def _text(chunks: list[bytes]) -> str:
+    return b"".join(chunks).decode(errors="replace")

@@ -1,0 +1,81 @@
+"""Registries: the local one that runs start, and reading digests back from any on this machine."""
+
+import asyncio
+import socket
+from typing import Any
+
+from slipway.errors import NotReady
+from slipway.image.reference import Repository
+from slipway.tools import http
+from slipway.tools.docker import containers, docker
+from slipway.tools.images import Images
+
+NAME = "slipway-registry"
+ROLE = "slipway.role=registry"
+ACCEPT = ", ".join(
+    f"application/vnd.{kind}+json"
+    for kind in ("oci.image.manifest.v1", "oci.image.index.v1", "docker.distribution.manifest.v2", "docker.distribution.manifest.list.v2")
+)  # fmt: skip
+
+
+async def ensure(port: int, images: Images) -> None:
+    """Have the local registry answer on 127.0.0.1:`port`; it stays up from run to run until `slipway stop`.
+
+    Raises:
+        NotReady: the port is taken by something else, or the registry does not come up.
+    """
+    if await _answers(port) and await _ours(port):
+        return
+    for old in await containers(f"label={ROLE}"):
+        await docker("rm", "-f", old["Id"])
+    if _taken(port):
+        raise NotReady(
+            f"port {port} on 127.0.0.1 is taken, and not by Slipway's registry. "
+            "Choose another: SLIPWAY_PUBLISH_REGISTRY_PORT, or [publish] registry-port."
+        )
+    done = await docker(
+        "run", "--detach", "--init", "--restart", "no", "--name", f"{NAME}-{port}", "--label", ROLE,
+        "--label", "slipway.kept=yes", "--publish", f"127.0.0.1:{port}:5000", "--read-only", "--cap-drop", "ALL",
+        "--tmpfs", "/tmp", "--volume", f"{NAME}-{port}:/var/lib/registry", "--env", "REGISTRY_STORAGE_DELETE_ENABLED=true",
+        images.registry, timeout=300,
+    )  # fmt: skip
+    if not done.ok:
+        raise NotReady(f"the local registry did not start: {done.last_line()}")
+    for _ in range(100):
+        # Just started, the engine's proxy accepts and resets: only an answer counts.
+        if await _answers(port):
+            return
+        await asyncio.sleep(0.05)
+    raise NotReady(f"the local registry does not answer on port {port}. See: docker logs {NAME}-{port}")
+
+
+async def _answers(port: int) -> bool:
+    try:
+        return (await http.arequest("GET", f"http://127.0.0.1:{port}/v2/", timeout=2)).status == 200
+    except OSError:
+        return False
+
+
+async def _ours(port: int) -> bool:
+    return any(_published(box, port) for box in await containers(f"label={ROLE}", "status=running"))
+
+
+def _published(box: dict[str, Any], port: int) -> bool:
+    ports = ((box.get("NetworkSettings") or {}).get("Ports") or {}).values()
+    return any(str(port) == binding.get("HostPort") for bindings in ports for binding in bindings or [])
+
+
+def _taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+async def digest(repository: Repository, tag: str) -> str | None:
+    """The digest that a tag (or digest) names in a registry on this machine, or None.
+
+    Raises:
+        OSError: the registry does not answer.
+    """
+    url = f"http://{repository.host}/v2/{repository.path}/manifests/{tag}"
+    answer = await http.arequest("HEAD", url, headers={"Accept": ACCEPT})
+    return answer.headers.get("docker-content-digest") if answer.status == 200 else None

@@ -1,0 +1,109 @@
+"""Trivy, given nothing that could change its mind: empty folder, empty home, no variables, our flags alone.
+
+Its exit code is not believed (facts: 18 ways to end green with findings missing); the report is what counts.
+"""
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slipway.errors import Broken, NotReady
+from slipway.tools import process
+
+VERDICTS = (0, 10, 11)
+_OFFLINE = ("--skip-db-update", "--offline-scan", "--skip-version-check", "--disable-telemetry")
+_ALONE = ("--config", "/dev/null", "--ignorefile", "/dev/null")
+
+
+@dataclass(frozen=True)
+class Trivy:
+    """The binary and the folder that holds its database (or nothing)."""
+
+    binary: Path
+    cache: Path
+    log: Path
+
+    async def _call(self, *args: str | Path, cwd: Path, timeout: float) -> process.Finished:
+        home = cwd / "home"
+        home.mkdir(exist_ok=True)
+        environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": os.fspath(home), "TMPDIR": os.fspath(cwd)}
+        # `env -i`: a TRIVY_* variable of the user would be obeyed, and one such hides every finding.
+        words = [f"{name}={value}" for name, value in environment.items()]
+        return await process.run("env", "-i", *words, self.binary, *args, cwd=cwd, timeout=timeout, log=self.log)
+
+    async def scan(self, layout: Path, *, vulnerabilities: bool, timeout: float) -> dict[str, Any]:
+        """The unfiltered report on an image layout.
+
+        Args:
+            vulnerabilities: False where there is no database: secrets, configuration and packages are still read.
+
+        Raises:
+            Broken: Trivy crashed, was ended, or wrote something that is not its report.
+        """
+        scanners = "vuln,secret" if vulnerabilities else "secret"
+        with tempfile.TemporaryDirectory(prefix="slipway-trivy-") as name:
+            folder = Path(name)
+            (folder / "image").symlink_to(layout)
+            report = folder / "report.json"
+            done = await self._call(
+                "image", "--input", "image", "--cache-dir", self.cache, "--cache-backend", "memory", *_ALONE,
+                "--secret-config", "absent.yaml", "--scanners", scanners, "--image-config-scanners", "misconfig",
+                "--skip-check-update", *_OFFLINE, "--list-all-pkgs", "--exit-code", "10", "--exit-on-eol", "11",
+                "--format", "json", "--output", report, cwd=folder, timeout=timeout,
+            )  # fmt: skip
+            return _report(done, report)
+
+    async def sbom(self, report: dict[str, Any], target: Path) -> None:
+        """Write a CycloneDX SBOM of a report's packages.
+
+        Raises:
+            Broken: the SBOM could not be made, or lists nothing although the report has packages.
+        """
+        with tempfile.TemporaryDirectory(prefix="slipway-trivy-") as name:
+            folder = Path(name)
+            (folder / "report.json").write_text(json.dumps(report))
+            done = await self._call(
+                "convert", *_ALONE, "--format", "cyclonedx", "--output", "sbom.json", "report.json", cwd=folder, timeout=60
+            )
+            if done.code != 0:
+                raise Broken(f"the SBOM could not be made: {done.last_line()}")
+            content = (folder / "sbom.json").read_bytes()
+        if len(json.loads(content).get("components") or []) < len(packages(report)):
+            raise Broken("the SBOM lists fewer packages than the scan found. Run again; if it stays so, report it.")
+        target.write_bytes(content)
+
+    async def download(self, repository: str, timeout: float) -> None:
+        """Fetch the database into the cache folder.
+
+        Raises:
+            NotReady: it could not be had from there.
+        """
+        with tempfile.TemporaryDirectory(prefix="slipway-trivy-") as name:
+            done = await self._call(
+                "image", "--download-db-only", "--db-repository", repository, "--cache-dir", self.cache, *_ALONE,
+                "--skip-version-check", "--disable-telemetry", cwd=Path(name), timeout=timeout,
+            )  # fmt: skip
+        if done.code != 0 or done.timed_out:
+            raise NotReady(f"{repository}: {done.last_line()[:200]}")
+
+
+def _report(done: process.Finished, path: Path) -> dict[str, Any]:
+    if done.timed_out:
+        raise Broken("Trivy took longer than [scan] timeout and was ended: nothing is proven. Run again, or raise it.")
+    if done.code not in VERDICTS:
+        raise Broken(f"Trivy ended with {done.code}, which is no verdict: {done.last_line()[:300]}")
+    try:
+        report = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise Broken(f"Trivy ended with {done.code} and left no report: {error}") from error
+    if not isinstance(report, dict) or report.get("SchemaVersion") != 2:
+        raise Broken("Trivy's report is not of the kind that Slipway reads (SchemaVersion 2)")
+    return report
+
+
+def packages(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """All packages that a report lists."""
+    return [package for result in report.get("Results") or [] for package in result.get("Packages") or []]
