@@ -105,7 +105,7 @@ class Scheduler:
             pass
         finally:
             self._record(stage, started, outcome)
-            if stage.finish and stage.name in self._preparations:
+            if stage.finish and (stage.name in self._preparations or outcome.status == "passed"):
                 self._finishes.append(asyncio.create_task(self._finish(stage)))
         if outcome.status in ("failed", "broken") and not self.keep_going:
             others = {n: t for n, t in self._tasks.items() if n != stage.name and not t.done()}

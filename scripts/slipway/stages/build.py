@@ -166,4 +166,17 @@ def _mend(lines: list[str], dockerfile: str) -> str:
     return f"see the log, then mend {dockerfile}"
 
 
-STAGE = Stage("build", (), run, key, holds=holds)
+async def finish(context: Context) -> None:
+    """Remove this project's earlier images from the engine, but for those that a container uses: it refuses those."""
+    current = context.state / "image"
+    keep = current.read_text().strip().rpartition("@")[2] if current.is_file() else ""
+    listing = await docker.docker(
+        "image", "ls", "--digests", "--no-trunc", "--format", "{{.Tag}} {{.Digest}}", str(context.repository)
+    )
+    for tag, digest in (row.split(" ") for row in listing.out.splitlines()):
+        if keep and digest != keep:
+            name = context.repository.at(digest) if tag == "<none>" else context.repository.tagged(tag)
+            await docker.docker("rmi", name)
+
+
+STAGE = Stage("build", (), run, key, holds=holds, finish=finish)

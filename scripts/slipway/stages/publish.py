@@ -74,15 +74,12 @@ async def _move(context: Context, name: str) -> None:
 async def _push(context: Context, name: str) -> None:
     """Push under a tag: a digest alone cannot be pushed."""
     target = context.repository.tagged(name)
-    await docker("tag", context.reference, target)
-    try:
-        done = await docker("push", "--quiet", target, timeout=600, log=context.log)
-    finally:
-        # Shielded: the engine's own tag is ours to remove, also when the push is cancelled.
-        await asyncio.shield(docker("rmi", "--no-prune", target))
+    # The tag stays in the engine: removing an image's last tag there removes the image by digest too.
+    tagged = await docker("tag", context.reference, target)
+    done = await docker("push", "--quiet", target, timeout=600, log=context.log) if tagged.ok else tagged
     if not done.ok:
         why = "it took too long" if done.timed_out else done.last_line()
-        raise NotReady(f"the push to {context.repository.host} failed: {why}. Nothing was tagged; run again.")
+        raise NotReady(f"the push to {context.repository.host} failed: {why}. No tag was moved; run again.")
 
 
 STAGE = Stage("publish", ("lint", "test", "build", "scan", "integration"), run, prepare=prepare)

@@ -79,7 +79,7 @@ async def run(context: Context) -> Outcome:
     if done.code == 5 and not results.total:
         return failed("pytest collected no test", mend="name files test_*.py and functions test_*", **facts)
     if not done.ok:
-        said = results.summary() or done.last_line()
+        said = results.summary() if results.findings else done.last_line()
         mend = "mend the test or the code it tests" if results.findings else "see the log"
         return failed(said, *results.findings, mend=mend, **facts)
     if not results.total:
