@@ -7,8 +7,7 @@ from typing import Any
 from slipway.errors import NotReady
 from slipway.image.reference import Repository
 from slipway.tools import http
-from slipway.tools.docker import containers, docker
-from slipway.tools.images import Images
+from slipway.tools.docker import PROJECT_LABEL, containers, docker
 
 NAME = "slipway-registry"
 ROLE = "slipway.role=registry"
@@ -18,15 +17,20 @@ ACCEPT = ", ".join(
 )  # fmt: skip
 
 
-async def ensure(port: int, images: Images) -> None:
+async def ensure(port: int, image: str, project: str) -> None:
     """Have the local registry answer on 127.0.0.1:`port`; it stays up from run to run until `slipway stop`.
+
+    Args:
+        image: the registry's image.
+        project: who starts it; only that project's `stop` removes it, others just use it.
 
     Raises:
         NotReady: the port is taken by something else, or the registry does not come up.
     """
     if await _answers(port) and await _ours(port):
         return
-    for old in await containers(f"label={ROLE}"):
+    # Ours on this port that does not answer (stopped, or ill). One on another port serves another project.
+    for old in await containers(f"label={ROLE}", f"name=^/?{NAME}-{port}$"):
         await docker("rm", "-f", old["Id"])
     if _taken(port):
         raise NotReady(
@@ -35,9 +39,9 @@ async def ensure(port: int, images: Images) -> None:
         )
     done = await docker(
         "run", "--detach", "--init", "--restart", "no", "--name", f"{NAME}-{port}", "--label", ROLE,
-        "--label", "slipway.kept=yes", "--publish", f"127.0.0.1:{port}:5000", "--read-only", "--cap-drop", "ALL",
+        "--label", f"{PROJECT_LABEL}={project}", "--publish", f"127.0.0.1:{port}:5000", "--read-only", "--cap-drop", "ALL",
         "--tmpfs", "/tmp", "--volume", f"{NAME}-{port}:/var/lib/registry", "--env", "REGISTRY_STORAGE_DELETE_ENABLED=true",
-        images.registry, timeout=300,
+        image, timeout=300,
     )  # fmt: skip
     if not done.ok:
         raise NotReady(f"the local registry did not start: {done.last_line()}")
