@@ -83,18 +83,71 @@ def run(
     """
     from slipway import config
     from slipway.pipeline import graph
+    from slipway.pipeline import plan as plans
     from slipway.pipeline import run as runs
     from slipway.report import listen
 
     root = directory.resolve()
     selection = graph.select(stages, until, skip, start, fresh)
     settings = config.load(root)
+    options = runs.Options(selection, environment, keep_going)
     if dry_run:
-        asyncio.run(runs.plan(root, settings, runs.Options(selection, environment), listen.printer(as_json)))
+        listen.show_plan(*asyncio.run(plans.plan(root, settings, options)), as_json)
         return
     with listen.listener(as_json) as emit:
-        result = asyncio.run(runs.run(root, settings, runs.Options(selection, environment, keep_going), emit))
+        result = asyncio.run(runs.run(root, settings, options, emit))
     sys.exit(result.exit_code)
+
+
+@main.command(epilog=examples("slipway plan", "slipway plan --json"))
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+@directory
+def plan(as_json: bool, directory: Path) -> None:
+    """Say what a run would do, what it would reuse, and why."""
+    from slipway import config
+    from slipway.pipeline import graph
+    from slipway.pipeline import plan as plans
+    from slipway.pipeline import run as runs
+    from slipway.report import listen
+
+    root = directory.resolve()
+    options = runs.Options(graph.select())
+    listen.show_plan(*asyncio.run(plans.plan(root, config.load(root), options)), as_json)
+
+
+@main.command(epilog=examples("slipway stop", "slipway stop -C ../shop"))
+@directory
+def stop(directory: Path) -> None:
+    """Remove the containers and networks that runs of this project started. Data volumes stay."""
+    from slipway.pipeline import removal
+
+    removed = asyncio.run(removal.stop(directory.resolve()))
+    click.echo(f"removed: {', '.join(removed)}" if removed else "nothing of this project was running")
+
+
+@main.command(epilog=examples("slipway clean", "slipway clean -C ../shop"))
+@directory
+def clean(directory: Path) -> None:
+    """Stop, and remove data volumes, images, stand-ins and caches of Slipway's too."""
+    from slipway import config
+    from slipway.pipeline import removal
+
+    root = directory.resolve()
+    for name in asyncio.run(removal.clean(root, config.load(root))):
+        click.echo(f"removed: {name}")
+
+
+@main.command(epilog=examples("slipway doctor", "slipway doctor --json"))
+@click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
+@directory
+def doctor(as_json: bool, directory: Path) -> None:
+    """Say what is missing here, and the command that mends it."""
+    from slipway import doctor as surgery
+    from slipway.report import listen
+
+    checks = asyncio.run(surgery.examine(directory.resolve()))
+    listen.show_checks(checks, as_json)
+    sys.exit(ExitCode.NOT_READY if any(check.level == "missing" for check in checks) else ExitCode.PASSED)
 
 
 if __name__ == "__main__":

@@ -22,16 +22,16 @@ Duration = Annotated[str, Meta(pattern=r"^[0-9]+(s|m|h)$", examples=["90s", "15m
 Port = Annotated[int, Meta(ge=1, le=65535)]
 
 
-class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+class Table(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """A table of slipway.toml: unknown keys are errors, underscores are written as dashes."""
 
 
-class ImageTable(Table):
+class ImageTable(Table, frozen=True):
     name: Annotated[str, Meta(description="repository without tag; default: localhost:5001/<folder>")] = ""
     platforms: Annotated[tuple[str, ...], Meta(description="default: the engine's own")] = ()
 
 
-class BuildTable(Table):
+class BuildTable(Table, frozen=True):
     dockerfile: str = "Dockerfile"
     context: str = "."
     bake: Annotated[str, Meta(description="bake file, used where it exists")] = "docker-bake.hcl"
@@ -39,26 +39,26 @@ class BuildTable(Table):
     timeout: Duration = "30m"
 
 
-class LintTable(Table):
-    threshold: Annotated[Literal["error", "warning", "info", "style"], Meta(description="hadolint level that fails")] = (
-        "warning"
-    )
+class LintTable(Table, frozen=True):
+    threshold: Annotated[
+        Literal["error", "warning", "info", "style"], Meta(description="hadolint level that fails")
+    ] = "warning"
 
 
-class TestTable(Table):
+class TestTable(Table, frozen=True):
     target: Annotated[str, Meta(description="Dockerfile target that runs the unit tests")] = "test"
     tests: Annotated[str, Meta(description="folder of the unit tests")] = ""
     command: Annotated[str, Meta(description="what to run instead of the image's own command")] = ""
     timeout: Duration = "10m"
 
 
-class IntegrationTable(Table):
+class IntegrationTable(Table, frozen=True):
     compose: str = "docker-compose.test.yml"
     tests: str = "tests/integration"
     timeout: Duration = "10m"
 
 
-class ScanTable(Table):
+class ScanTable(Table, frozen=True):
     fail_on: Literal["CRITICAL", "HIGH", "MEDIUM", "LOW"] = "HIGH"
     unfixed: Annotated[Literal["report", "fail"], Meta(description="what a finding without a fix does")] = "report"
     database: Annotated[str, Meta(description="'auto', or a folder, OCI layout or registry reference")] = "auto"
@@ -66,23 +66,27 @@ class ScanTable(Table):
     timeout: Duration = "10m"
 
 
-class PublishTable(Table):
+class PublishTable(Table, frozen=True):
     registry_port: Annotated[Port, Meta(description="port of the local registry on 127.0.0.1")] = 5001
 
 
-class DeployTable(Table):
+class DeployTable(Table, frozen=True):
     target: Literal["compose"] = "compose"
     url: str = "http://127.0.0.1:8000"
-    compose: Annotated[str, Meta(description="compose file; without one, the image runs by itself")] = "docker-compose.yml"
+    compose: Annotated[str, Meta(description="compose file; without one, the image runs by itself")] = (
+        "docker-compose.yml"
+    )
     service: Annotated[str, Meta(description="the service that is the app")] = "web"
-    migrate: Annotated[str, Meta(description="one-shot service that runs before a new version takes traffic")] = "migrate"
+    migrate: Annotated[str, Meta(description="one-shot service that runs before a new version takes traffic")] = (
+        "migrate"
+    )
     health: Annotated[str, Meta(description="path that must answer 200; default: / below 500")] = ""
     version: Annotated[str, Meta(description="path that answers JSON with the commit baked in")] = ""
     checks: Annotated[int, Meta(ge=1, le=20, description="answers in a row that count as live")] = 3
     timeout: Duration = "2m"
 
 
-class Settings(Table):
+class Settings(Table, frozen=True):
     image: ImageTable = ImageTable()
     build: BuildTable = BuildTable()
     lint: LintTable = LintTable()
@@ -100,7 +104,9 @@ class Settings(Table):
             return name, DeployTable()
         if name not in self.deploy:
             known = ", ".join(sorted({*self.deploy, "local"}))
-            raise UsageError(f"no environment {name!r} in {FILE}. There are: {known}. Add [deploy.{name}] or choose one.")
+            raise UsageError(
+                f"no environment {name!r} in {FILE}. There are: {known}. Add [deploy.{name}] or choose one."
+            )
         return name, self.deploy[name]
 
 
@@ -155,7 +161,11 @@ def _from_environment(tables: dict[str, Any], environ: Mapping[str, str]) -> dic
     if port:
         if not port.isdigit() or not 0 < int(port) < 65536:
             raise UsageError(f"SLIPWAY_PORT is {port!r}: it must be a port number from 1 to 65535, such as 8001.")
-        local = tables.setdefault("deploy", {}).setdefault("local", {}) if isinstance(tables.get("deploy", {}), dict) else {}
+        local = (
+            tables.setdefault("deploy", {}).setdefault("local", {})
+            if isinstance(tables.get("deploy", {}), dict)
+            else {}
+        )
         local.setdefault("url", "http://127.0.0.1:8000")
         local["url"] = re.sub(r":\d+$", "", str(local["url"]).rstrip("/")) + f":{port}"
     return chosen
@@ -208,7 +218,11 @@ def _line(text: str, table: str, key: str) -> int:
         head = re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line)
         if head:
             name = head[1].strip().strip('"')
-            inside = name == table or table.startswith("deploy") and name.startswith("deploy") or name == key and not table
+            inside = (
+                name == table
+                or (table.startswith("deploy") and name.startswith("deploy"))
+                or (name == key and not table)
+            )
             if inside and name == key:
                 return number
         elif inside and re.match(rf'\s*"?{re.escape(key)}"?\s*[=.]', line):

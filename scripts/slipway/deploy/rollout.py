@@ -36,10 +36,10 @@ class Report:
 
 async def roll_out(target: Target, reference: str, checks: Checks, doing: Callable[[str], None]) -> Report:
     """Deploy `reference` and verify it; bring the previous digest back when it fails."""
-    await target.preflight()
     previous = await target.current()
     if previous == reference and not await problem(target.url, checks, patience=0):
         return Report(Result.UNCHANGED, "", previous, proven=bool(checks.version))
+    await target.preflight()
     doing(f"deploying {reference.rpartition('@')[2][:19]}")
     attempt = await target.deploy(reference, migrate=True)
     why = attempt.reason

@@ -29,6 +29,12 @@ def files_digest(root: Path, files: list[Path]) -> str:
     return total.hexdigest()
 
 
+def digest(root: Path, context: str, dockerfile: str) -> str:
+    """What the build of a project can see, as one SHA-256; empty where there is no Dockerfile."""
+    path = root / dockerfile
+    return files_digest(root, context_files(root / context, path)) if path.is_file() else ""
+
+
 def tree(folder: Path, skip: tuple[str, ...] = ("__pycache__", ".pytest_cache")) -> list[Path]:
     """All files below a folder (a file counts as itself), but for caches that running it leaves behind."""
     if folder.is_file():

@@ -46,7 +46,8 @@ def repository(name: str) -> Repository:
         raise UsageError(f"image name {name!r} has no registry. Write it whole, such as ghcr.io/acme/shop.")
     if not _HOST.fullmatch(host) or not _REPOSITORY.fullmatch(path):
         raise UsageError(
-            f"image name {name!r} is not a repository. Use lower-case letters, digits, . _ - and /, without tag or digest."
+            f"image name {name!r} is not a repository. "
+            "Use lower-case letters, digits, . _ - and /, without tag or digest."
         )
     return Repository(host, path)
 

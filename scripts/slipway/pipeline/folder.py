@@ -11,12 +11,13 @@ from pathlib import Path
 
 from slipway.errors import NotReady
 
+NAME = ".slipway"
 KEPT = 20  # runs whose folders stay
 
 
 def state_folder(root: Path) -> Path:
     """.slipway: made when it is needed, invisible to git by its own .gitignore."""
-    folder = root / ".slipway"
+    folder = root / NAME
     try:
         (folder / "runs").mkdir(parents=True, exist_ok=True)
         ignore = folder / ".gitignore"

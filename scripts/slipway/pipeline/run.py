@@ -25,10 +25,10 @@ from slipway.pipeline.result import (
 from slipway.pipeline.reuse import Store
 from slipway.pipeline.scheduler import Emit, Scheduler
 from slipway.stages.base import Context
-from slipway.tools import docker, git, images
+from slipway.tools import docker, git
 from slipway.tools.docker import Engine, RUN_LABEL
 from slipway.tools.git import Source
-from slipway.tools.images import Images
+from slipway.tools.images import Images, choose, named
 
 
 @dataclass(frozen=True)
@@ -46,28 +46,37 @@ async def run(root: Path, settings: config.Settings, options: Options, emit: Emi
     Raises:
         SlipwayError: nothing could be started at all.
     """
-    settings.environment(options.environment)
     state = folders.state_folder(root)
     with folders.locked(state):
         begun, started = time.monotonic(), datetime.now(UTC)
         run_id, folder = folders.fresh(state)
-        (engine, missing), source = await asyncio.gather(_engine(), git.source(root))
-        chosen = await images.choose(root) if engine else Images(images.named(root))
-        name = settings.image.name or f"localhost:{settings.publish.registry_port}/{slug(root.name)}"
-        context = Context(
-            root=root, settings=settings, run_id=run_id, folder=folder, state=state, engine=engine, source=source,
-            images=chosen, repository=repository(name), version=_version(root, settings, source),
-            environment=options.environment,
-        )  # fmt: skip
+        context, missing = await look(root, settings, options, run_id, folder)
         scheduler = Scheduler(options.selection, context, Store(state / "reuse"), emit, options.keep_going, begun=begun)
-        emit(Event(kind=Kind.RUN_STARTED, text=headline(root, context), plan=tuple(s.name for s in options.selection.stages)))
+        plan = tuple(stage.name for stage in options.selection.stages)
+        emit(Event(kind=Kind.RUN_STARTED, text=headline(root, context), plan=plan))
         interrupted = await _interruptible(scheduler.execute())
-        if interrupted and engine:
+        if interrupted and context.engine:
             await docker.remove(f"label={RUN_LABEL}={run_id}")
         result = _result(scheduler, context, started, missing, interrupted)
         _write(folder, result)
         emit(Event(kind=Kind.RUN_FINISHED, at=result.seconds, run=result))
         return result
+
+
+async def look(
+    root: Path, settings: config.Settings, options: Options, run_id: str, folder: Path
+) -> tuple[Context, str]:
+    """What a run knows before it starts anything, and why there is no engine where there is none."""
+    settings.environment(options.environment)
+    (engine, missing), source, images = await asyncio.gather(_engine(), git.source(root), _images(root))
+    name = settings.image.name or f"localhost:{settings.publish.registry_port}/{slug(root.name)}"
+    seen = build_context.digest(root, settings.build.context, settings.build.dockerfile)
+    context = Context(
+        root=root, settings=settings, run_id=run_id, folder=folder, state=root / folders.NAME, engine=engine,
+        source=source, images=images, repository=repository(name), seen=seen, version=_version(source, seen),
+        environment=options.environment,
+    )  # fmt: skip
+    return context, missing
 
 
 async def _engine() -> tuple[Engine | None, str]:
@@ -77,13 +86,18 @@ async def _engine() -> tuple[Engine | None, str]:
         return None, str(error)
 
 
-def _version(root: Path, settings: config.Settings, source: Source) -> str:
+async def _images(root: Path) -> Images:
+    try:
+        return await choose(root)
+    except NotReady:
+        return Images(named(root))  # no docker command: said by _engine
+
+
+def _version(source: Source, seen: str) -> str:
     """What the image calls itself: the commit, and what differs from it, so that /version proves this very source."""
     if source.commit and not source.dirty:
         return source.commit
-    dockerfile = root / settings.build.dockerfile
-    files = build_context.context_files(root / settings.build.context, dockerfile) if dockerfile.is_file() else []
-    return f"{source.commit or 'unknown'}+{build_context.files_digest(root, files)[:8]}"
+    return f"{source.commit or 'unknown'}+{seen[:8]}"
 
 
 def headline(root: Path, context: Context) -> str:

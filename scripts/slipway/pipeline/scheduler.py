@@ -152,7 +152,9 @@ class Scheduler:
         outcome = self.outcomes.get(need)
         # What there is nothing of (no integration tests) or what the user left out does not hold the others up,
         # but for the image itself.
-        return outcome is not None and (outcome.green or outcome.status == "skipped" and need != "build" and self._clear(need))
+        return outcome is not None and (
+            outcome.green or (outcome.status == "skipped" and need != "build" and self._clear(need))
+        )
 
     def _clear(self, need: str) -> bool:
         return not self.outcomes[need].summary.startswith("needs ")
@@ -179,9 +181,7 @@ class Scheduler:
             log=_relative(log, self.context.root) if log.exists() else "",
             facts=dict(outcome.facts),
         )
-        self.emit(
-            Event(kind=Kind.STAGE_FINISHED, at=self._now(), stage=stage.name, result=self.results[stage.name])
-        )
+        self.emit(Event(kind=Kind.STAGE_FINISHED, at=self._now(), stage=stage.name, result=self.results[stage.name]))
 
     async def _finish(self, stage: Stage) -> None:
         assert stage.finish

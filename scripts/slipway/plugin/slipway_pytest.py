@@ -56,11 +56,13 @@ def docker_services(
     """pytest-docker's own `docker_services`, over a stack that is up."""
     from pytest_docker.plugin import get_docker_services
 
-    with _stack(docker_compose_project_name, docker_compose_file, pytestconfig.rootpath):
-        with get_docker_services(
+    with (
+        _stack(docker_compose_project_name, docker_compose_file, pytestconfig.rootpath),
+        get_docker_services(
             docker_compose_command, docker_compose_file, docker_compose_project_name, docker_setup, docker_cleanup
-        ) as services:
-            yield services
+        ) as services,
+    ):
+        yield services
 
 
 class _stack:

@@ -8,6 +8,19 @@ from typing import Any
 
 from slipway.policy.finding import Finding
 
+# rule → what is wrong, and the mend
+RULES = {
+    "compose-health": ("runs without a health check, so nothing can wait for it", "give {} a healthcheck"),
+    "compose-name": ("has a fixed container_name: a second run collides", "remove container_name from {}"),
+    "compose-build": ("is built here, so another image than the shipped one is tested", "remove build from {}"),
+    "compose-port": (
+        "has a fixed host port: two runs collide",
+        'publish {} as "127.0.0.1::<container port>"',
+    ),
+    "compose-pull": ("could pull another image than the built one", "give {} pull_policy: never"),
+}
+PLACEHOLDER = "slipway.invalid/image:pending"  # what SLIPWAY_IMAGE says while there is no image yet
+
 
 def check(model: dict[str, Any], file: str, *, test: bool, image_checked: bool) -> list[Finding]:
     """Findings on a compose model as `docker compose config --format json` prints it.
@@ -25,8 +38,9 @@ def check(model: dict[str, Any], file: str, *, test: bool, image_checked: bool) 
     }
     found: list[Finding] = []
 
-    def add(rule: str, service: str, message: str, mend: str) -> None:
-        found.append(Finding(rule, "HIGH", f"service {service}: {message}", file, mend=mend))
+    def add(rule: str, service: str) -> None:
+        message, mend = RULES[rule]
+        found.append(Finding(rule, "HIGH", f"service {service}: {message}", file, mend=mend.format(service)))
 
     for name, service in services.items():
         health = service.get("healthcheck")
@@ -34,23 +48,19 @@ def check(model: dict[str, Any], file: str, *, test: bool, image_checked: bool) 
         if service.get("profiles"):
             continue
         if name not in one_shots and not _checked(health, inherited=image_checked and _ours(image)):
-            add("compose-health", name, "runs without a health check, so nothing can wait for it", f"give {name} a healthcheck")
+            add("compose-health", name)
         if "container_name" in service:
-            add("compose-name", name, "has a fixed container_name: a second run collides", f"remove container_name from {name}")
+            add("compose-name", name)
         if test and "build" in service:
-            add("compose-build", name, "is built here, so another image than the shipped one is tested", f"remove build from {name}")
+            add("compose-build", name)
         if test and any(port.get("published") not in (None, "", "0") for port in service.get("ports") or []):
-            add("compose-port", name, "has a fixed host port: two runs collide", 'write it as "127.0.0.1::<container port>"')
+            add("compose-port", name)
         if test and _ours(image) and service.get("pull_policy") != "never":
-            add("compose-pull", name, "could pull another image than the built one", f"give {name} pull_policy: never")
+            add("compose-pull", name)
     if test and not any(_ours(str(s.get("image", ""))) for s in services.values()):
-        found.append(
-            Finding("compose-image", "HIGH", "no service uses the built image", file, mend="write image: ${SLIPWAY_IMAGE:?}")
-        )
+        mend = "write image: ${SLIPWAY_IMAGE:?}"
+        found.append(Finding("compose-image", "HIGH", "no service uses the built image", file, mend=mend))
     return found
-
-
-PLACEHOLDER = "slipway.invalid/image:pending"  # what SLIPWAY_IMAGE says while there is no image yet
 
 
 def _ours(image: str) -> bool:

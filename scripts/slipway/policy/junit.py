@@ -45,7 +45,7 @@ def read(folder: Path) -> Results:
             bad = case.find("failure") if case.find("failure") is not None else case.find("error")
             if bad is not None:
                 failures += 1
-                message = (bad.get("message") or (bad.text or "").strip().splitlines()[-1:] or ["failed"])
+                message = bad.get("message") or (bad.text or "").strip().splitlines()[-1:] or ["failed"]
                 text = message if isinstance(message, str) else message[0]
                 findings.append(Finding(name, "HIGH", text.strip().splitlines()[0][:300] if text.strip() else "failed"))
             elif case.find("skipped") is not None:

@@ -18,7 +18,8 @@ def findings(report: dict[str, Any], fail_on: str, unfixed: str) -> list[Finding
     for result in report.get("Results") or []:
         found += [_vulnerability(v, fail_on, unfixed) for v in result.get("Vulnerabilities") or []]
         found += [_secret(s, str(result.get("Target", ""))) for s in result.get("Secrets") or []]
-        found += [_misconfiguration(m, fail_on) for m in result.get("Misconfigurations") or [] if m.get("Status") == "FAIL"]
+        failing = [m for m in result.get("Misconfigurations") or [] if m.get("Status") == "FAIL"]
+        found += [_misconfiguration(m, fail_on) for m in failing]
     if ((report.get("Metadata") or {}).get("OS") or {}).get("EOSL"):
         os = report["Metadata"]["OS"]
         message = f"{os.get('Family')} {os.get('Name')} gets no security updates any more"

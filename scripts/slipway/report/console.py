@@ -17,7 +17,6 @@ SHOWN_FINDINGS = 8
 STYLE = {"CRITICAL": "red", "HIGH": "red", "UNKNOWN": "red", "MEDIUM": "yellow", "LOW": "dim"}
 
 
-
 class Terminal:
     """The live table of a run."""
 

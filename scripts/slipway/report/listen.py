@@ -4,11 +4,15 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from slipway import github
-from slipway.pipeline.result import Event, encode
+from slipway.doctor import Check
+from slipway.pipeline.plan import Step
+from slipway.pipeline.result import SCHEMA, Event, encode
 from slipway.report.console import Lines, Terminal
 
 
@@ -18,15 +22,46 @@ def listener(as_json: bool) -> Iterator[Callable[[Event], None]]:
     if as_json:
         yield _write_json
         return
-    console = Console(highlight=False, soft_wrap=False, no_color=True if os.environ.get("NO_COLOR") else None)
+    console = _console()
     plain = github.on_runner() or os.environ.get("CI") or os.environ.get("TERM") == "dumb" or not console.is_terminal
-    show = Lines(Console(highlight=False, color_system=None, width=max(console.width, 100))) if plain else Terminal(console)
+    lines = Console(highlight=False, color_system=None, width=max(console.width, 100))
+    show = Lines(lines) if plain else Terminal(console)
     try:
         yield show
     finally:
         show.close()
 
 
-def _write_json(event: Event) -> None:
-    sys.stdout.buffer.write(encode(event) + b"\n")
+def _write_json(value: Any) -> None:
+    sys.stdout.buffer.write(encode(value) + b"\n")
     sys.stdout.buffer.flush()
+
+
+def show_plan(headline: str, steps: list[Step], as_json: bool) -> None:
+    """A plan, a line a stage."""
+    if as_json:
+        _write_json({"schema": SCHEMA, "plan": steps})
+        return
+    console = _console()
+    console.print(Text(f"slipway plan · {headline}\n"), soft_wrap=True)
+    for step in steps:
+        console.print(Text.assemble(f"  {step.stage:<12} ", (f"{step.action:<6} ", "cyan"), step.reason), soft_wrap=True)
+
+
+MARKS = {"ok": ("✔", "green"), "warning": ("~", "yellow"), "missing": ("✘", "red")}
+
+
+def show_checks(checks: list[Check], as_json: bool) -> None:
+    """What the doctor found; the mend stands below what needs one."""
+    if as_json:
+        _write_json({"schema": SCHEMA, "checks": checks})
+        return
+    console = _console()
+    for check in checks:
+        console.print(Text.assemble("  ", MARKS[check.level], f" {check.name:<18} {check.says}"), soft_wrap=True)
+        if check.mend:
+            console.print(Text(f"    {'':<18} mend: {check.mend}"), soft_wrap=True)
+
+
+def _console() -> Console:
+    return Console(highlight=False, no_color=True if os.environ.get("NO_COLOR") else None)

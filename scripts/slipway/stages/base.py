@@ -64,6 +64,7 @@ class Context:
     source: Source
     images: Images
     repository: Repository
+    seen: str  # SHA-256 over all that the build can see; empty without a Dockerfile
     version: str  # what /version must say: the commit, or the commit and a mark of what changed
     environment: str | None = None  # of deploy
     stage: str = ""
@@ -112,3 +113,8 @@ class Stage:
     # Undoes what `prepare` and `run` left outside, whatever happened.
     finish: Callable[[Context], Awaitable[None]] | None = None
     engine: bool = True
+
+    @property
+    def reusable(self) -> bool:
+        """Whether an earlier result can ever stand for this stage's."""
+        return self.key is not _never

@@ -55,15 +55,12 @@ def app_target(context: Context) -> str:
 
 async def key(context: Context) -> str | None:
     """The context's files, and all that the build is told besides."""
-    settings = context.settings.build
-    root, dockerfile = context.root, context.root / settings.dockerfile
-    if not dockerfile.is_file():
+    settings, root = context.settings.build, context.root
+    if not context.seen:
         return None
-    files = build_context.context_files(root / settings.context, dockerfile)
-    files.append(root / settings.bake)
+    bake = build_context.files_digest(root, [root / settings.bake])
     told = [source(context).variables, repr(settings), context.settings.image.platforms, context.repository]
-    engine = context.engine.identity if context.engine else ""
-    return f"{build_context.files_digest(root, files)} {told} {engine}"
+    return f"{context.seen} {bake} {told} {context.engine.identity if context.engine else ''}"
 
 
 async def holds(context: Context, earlier: Outcome) -> bool:
@@ -86,6 +83,8 @@ async def run(context: Context) -> Outcome:
     assert image
     await load(context, layout_folder(context), image)
     (context.state / "image").write_text(context.repository.at(image.digest) + "\n")
+    digests = [d for d in built(context) if d != image.digest]
+    (context.state / "images").write_text("\n".join([*digests, image.digest]) + "\n")
     cached = f" · {len(progress.cached)} of {len(progress.steps)} steps cached" if progress.steps else ""
     return Outcome(
         "passed", f"{short(image.digest)} · {image.size / 1e6:.0f} MB{cached}", facts=facts(image, progress)
@@ -166,17 +165,19 @@ def _mend(lines: list[str], dockerfile: str) -> str:
     return f"see the log, then mend {dockerfile}"
 
 
+def built(context: Context) -> list[str]:
+    """The digests that this project has put into the engine and not yet removed, newest last."""
+    try:
+        return (context.state / "images").read_text().split()
+    except OSError:
+        return []
+
+
 async def finish(context: Context) -> None:
-    """Remove this project's earlier images from the engine, but for those that a container uses: it refuses those."""
-    current = context.state / "image"
-    keep = current.read_text().strip().rpartition("@")[2] if current.is_file() else ""
-    listing = await docker.docker(
-        "image", "ls", "--digests", "--no-trunc", "--format", "{{.Tag}} {{.Digest}}", str(context.repository)
-    )
-    for tag, digest in (row.split(" ") for row in listing.out.splitlines()):
-        if keep and digest != keep:
-            name = context.repository.at(digest) if tag == "<none>" else context.repository.tagged(tag)
-            await docker.docker("rmi", name)
+    """Remove this project's earlier images from the engine; it refuses those that a container uses."""
+    *earlier, _ = built(context) or [""]
+    kept = [d for d in earlier if not (await docker.docker("rmi", context.repository.at(d))).ok and await docker.image(d)]
+    (context.state / "images").write_text("\n".join([*kept, *built(context)[-1:]]) + "\n")
 
 
 STAGE = Stage("build", (), run, key, holds=holds, finish=finish)

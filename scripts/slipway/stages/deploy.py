@@ -11,7 +11,7 @@ from slipway.tools import docker
 
 def project_name(context: Context) -> str:
     """The compose project of a deploy environment of this project."""
-    return f"slipway-{slug(context.root.name)}-{slug(context.settings.environment(context.environment)[0])}"
+    return f"slipway-{docker.project_id(context.root)}-{slug(context.settings.environment(context.environment)[0])}"
 
 
 async def target(context: Context) -> ComposeTarget:

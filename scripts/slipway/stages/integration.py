@@ -49,7 +49,9 @@ async def prepare(context: Context) -> Path | None:
     """Start what does not depend on the image (db, cache) and the tests' own environment while the image builds."""
     if not wanted(context):
         return None
-    python, _ = await asyncio.gather(environments.integration(context.root, context.state, context.log), _services(context))
+    python, _ = await asyncio.gather(
+        environments.integration(context.root, context.state, context.log), _services(context)
+    )
     return python
 
 
@@ -126,4 +128,3 @@ async def finish(context: Context) -> None:
 
 
 STAGE = Stage("integration", ("build",), run, key, prepare, finish=finish)
-

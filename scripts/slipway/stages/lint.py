@@ -12,6 +12,7 @@ from slipway.stages.base import Context, Outcome, Stage, failed
 from slipway.tools import buildx, compose, hadolint, provision
 
 LEVELS: dict[str, Severity] = {"error": "HIGH", "warning": "MEDIUM", "info": "LOW", "style": "LOW"}
+WIKI = "https://github.com/hadolint/hadolint/wiki/"
 ORDER = ("error", "warning", "info", "style")
 
 
@@ -42,13 +43,16 @@ async def run(context: Context) -> Outcome:
             mend="write one, or name it: [build] dockerfile in slipway.toml",
         )
     files = _compose_files(context)
-    results = await asyncio.gather(_hadolint(context, dockerfile), _checks(context), *[_compose(context, f) for f in files])
+    results = await asyncio.gather(
+        _hadolint(context, dockerfile), _checks(context), *[_compose(context, f) for f in files]
+    )
     findings = [finding for found in results for finding in found]
     checks = "" if context.engine and context.engine.checks else " · BuildKit checks: buildx too old, left to hadolint"
     stopping = [f for f in findings if f.stops]
     if stopping:
-        rules = f"{len(stopping)} finding{'s' * (len(stopping) != 1)} stop this change"
-        return failed(rules, *findings, mend=stopping[0].mend or f"mend {stopping[0].file}:{stopping[0].line} and run again")
+        count, first = len(stopping), stopping[0]
+        said = f"{count} finding{'s' * (count != 1)} stop{'s' * (count == 1)} this change"
+        return failed(said, *findings, mend=first.mend or f"mend {first.file}:{first.line} and run again")
     return Outcome("passed", f"{1 + len(files)} files clean{checks}", tuple(findings))
 
 
@@ -62,7 +66,7 @@ async def _hadolint(context: Context, dockerfile: Path) -> list[Finding]:
             message=remark["message"],
             file=context.settings.build.dockerfile,
             line=remark["line"],
-            mend=f"https://github.com/hadolint/hadolint/wiki/{remark['code']}" if remark["code"].startswith("DL") else "",
+            mend=WIKI + remark["code"] if remark["code"].startswith("DL") else "",
             stops=ORDER.index(remark["level"]) <= threshold,
         )
         for remark in await hadolint.lint(binary, dockerfile, context.log)

@@ -7,7 +7,7 @@ from slipway.image.reference import Repository, short, slug, tag
 from slipway.policy.finding import Finding
 from slipway.stages.base import Context, Outcome, Stage, failed
 from slipway.tools import registry
-from slipway.tools.docker import docker
+from slipway.tools.docker import docker, project_id
 
 
 def local(context: Context) -> bool:
@@ -26,7 +26,7 @@ async def prepare(context: Context) -> None:
     """Have the local registry up while the image builds."""
     if local(context):
         context.doing("starting the local registry")
-        await registry.ensure(context.settings.publish.registry_port, context.images)
+        await registry.ensure(context.settings.publish.registry_port, context.images.registry, project_id(context.root))
 
 
 async def run(context: Context) -> Outcome:

@@ -56,8 +56,8 @@ async def run(context: Context) -> Outcome:
     if data is None:
         summary = f"no vulnerability data here ({missing}); secrets, configuration, SBOM checked"
         return Outcome("degraded", summary, tuple(found), facts=facts)
-    age = data.age_hours(datetime.now(UTC))
-    return Outcome("passed", f"{facts['packages']} packages, {listed} · data {age:.0f} h old", tuple(found), facts=facts)
+    summary = f"{facts['packages']} packages, {listed} · data {data.age_hours(datetime.now(UTC)):.0f} h old"
+    return Outcome("passed", summary, tuple(found), facts=facts)
 
 
 def _count(number: int) -> str:
@@ -71,8 +71,8 @@ def _fresh(data: Database | None, limit_hours: float) -> None:
     age = data.age_hours(datetime.now(UTC))
     if age > limit_hours:
         raise Broken(
-            f"the vulnerability database ({data.source}) is {age:.0f} h old, the limit is {limit_hours:.0f} h: it cannot "
-            "say what is known today. Bring a newer one, or raise [scan] database-age."
+            f"the vulnerability database ({data.source}) is {age:.0f} h old, the limit is {limit_hours:.0f} h: "
+            "it cannot say what is known today. Bring a newer one, or raise [scan] database-age."
         )
     if age < -FUTURE_HOURS:
         raise Broken(f"the vulnerability database ({data.source}) is dated in the future. Check this machine's clock.")
@@ -86,7 +86,9 @@ def _trust(report: dict[str, Any], image: layout.Image) -> None:
     if metadata.get("DiffIDs") != image.config.get("rootfs", {}).get("diff_ids"):
         raise Broken("the scanner's report names other layers than the image has. Run again with --fresh.")
     if not trivy.packages(report):
-        raise Broken("the scanner recognised no package in the image, so it proves nothing. Is this the image you meant?")
+        raise Broken(
+            "the scanner recognised no package in the image, so it proves nothing. Is this the image you meant?"
+        )
 
 
 def _without_configuration(report: dict[str, Any]) -> dict[str, Any]:
@@ -105,4 +107,3 @@ async def key(context: Context) -> str | None:
 
 
 STAGE = Stage("scan", ("build",), run, key, prepare)
-

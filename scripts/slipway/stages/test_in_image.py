@@ -29,7 +29,8 @@ async def box(context: Context) -> Box | None:
     if tests is None:
         return None
     packages = await _packages(context)
-    command = context.settings.test.command.split() or ["-m", "pytest", "-q", "/slipway/tests", "-p", "no:cacheprovider"]
+    own = ["-m", "pytest", "-q", "/slipway/tests", "-p", "no:cacheprovider"]
+    command = context.settings.test.command.split() or own
     integration = context.root / context.settings.integration.tests
     ignore = []
     if integration.is_relative_to(tests) and integration != tests:
@@ -73,9 +74,8 @@ async def _packages(context: Context) -> Path:
         )
     version, _, libc = json.loads(about.out.strip().splitlines()[-1])
     minor = ".".join(version.split(".")[:2])
-    machine = os.uname().machine if context.engine is None else {"amd64": "x86_64", "arm64": "aarch64"}.get(
-        context.engine.architecture, "x86_64"
-    )
+    names = {"amd64": "x86_64", "arm64": "aarch64"}
+    machine = names.get(context.engine.architecture, "x86_64") if context.engine else os.uname().machine
     platform = f"{machine}-{'manylinux_2_28' if libc == 'glibc' else 'unknown-linux-musl'}"
     target = context.state / "packages" / f"{minor}-{platform}"
     requirements = [PYTEST] + [p for p in [context.root / "requirements-dev.txt"] if p.is_file()]

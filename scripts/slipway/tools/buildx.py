@@ -53,7 +53,7 @@ class Progress:
         """Take one line. Objects are printed over many lines; one ends with a brace in the first column."""
         if self._object or line.startswith("{"):
             self._object.append(line)
-            if line.startswith("}") or line.startswith("{") and line.rstrip().endswith("}"):
+            if line.startswith("}") or (line.startswith("{") and line.rstrip().endswith("}")):
                 text, self._object = "\n".join(self._object), []
                 self._take(json.loads(text))
         elif line.strip():
@@ -105,7 +105,8 @@ async def bake(
         metadata.unlink(missing_ok=True)
         options += ["--metadata-file", str(metadata)]
     return await docker(
-        "buildx", "bake", *source.source(), "--progress=rawjson", "--provenance=false", "--sbom=false", *options, target,
+        "buildx", "bake", *source.source(), "--progress=rawjson", "--provenance=false", "--sbom=false",
+        *options, target,
         cwd=source.root, env=source.variables, stdin=source.definition or None,
         on_line=progress.line, timeout=timeout,
     )  # fmt: skip

@@ -44,12 +44,14 @@ async def find(setting: str, root: Path, binary: Path, log: Path, limit_hours: f
         UsageError: the setting names something that is not a database.
     """
     if setting != "auto":
-        path = Path(os.path.expanduser(setting))
+        path = Path(setting).expanduser()
         path = path if path.is_absolute() else root / path
         if path.exists():
             return await asyncio.to_thread(_from_path, path)
         if "/" not in setting or setting.startswith((".", "/", "~")):
-            raise UsageError(f"scan.database: {setting} does not exist. Give a folder, an OCI layout or a registry reference.")
+            raise UsageError(
+                f"scan.database: {setting} does not exist. Give a folder, an OCI layout or a registry reference."
+            )
         return await _download([setting], binary, log)
     kept = cache_folder() / "trivy"
     if (kept / "db" / FILES[0]).is_file():
@@ -90,7 +92,9 @@ def _from_path(path: Path) -> Database:
         return read(path, str(path))
     if (path / FILES[0]).is_file():
         return read(_linked(path), str(path))
-    raise UsageError(f"scan.database: {path} holds no {FILES[0]}. It must hold {FILES[0]} and {FILES[1]}, or be an OCI layout.")
+    raise UsageError(
+        f"scan.database: {path} holds no {FILES[0]}. It must hold {FILES[0]} and {FILES[1]}, or be an OCI layout."
+    )
 
 
 def _linked(path: Path) -> Path:

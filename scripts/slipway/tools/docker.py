@@ -1,17 +1,20 @@
 """The engine through its own command line: what it is, what it holds, and removal by label."""
 
+import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from slipway.errors import NotReady
+from slipway.image.reference import slug
 from slipway.tools import process
 from slipway.tools.process import Finished
 
 # Everything that a run starts carries these labels; clean-up goes by them and by nothing else.
 RUN_LABEL = "slipway.run"
-PROJECT_LABEL = "slipway.project"
+PROJECT_LABEL = "slipway.project"  # value: project_id()
 PREFLIGHT_SECONDS = 10.0  # a frozen daemon never answers: every call needs an end
 CALL_SECONDS = 60.0
 
@@ -47,6 +50,11 @@ async def docker(*args: str | Path, timeout: float = CALL_SECONDS, **options: An
             "no `docker` command on PATH. Install Docker Engine (https://docs.docker.com/engine/install/), "
             "or let `make run` install it as root."
         ) from error
+
+
+def project_id(root: Path) -> str:
+    """A name for a checkout that no other checkout on this machine has, though their folders be called the same."""
+    return f"{slug(root.name)}-{hashlib.sha256(os.fsencode(root)).hexdigest()[:6]}"
 
 
 async def engine() -> Engine:

@@ -19,9 +19,7 @@ from slipway.tools.docker import docker
 FILE = "images.toml"
 STAND_INS = "stand-in.invalid"  # a name that can never be pulled from anywhere
 # The registry of local runs, for projects that name none of their own.
-REGISTRY_IMAGE = (
-    "docker.io/library/registry:3@sha256:1be55279f18a2fe1a74edf2664cac61c1bea305b7b4642dab412e7affdcb3e33"
-)
+REGISTRY_IMAGE = "docker.io/library/registry:3@sha256:1be55279f18a2fe1a74edf2664cac61c1bea305b7b4642dab412e7affdcb3e33"
 _PINNED = re.compile(r"(?P<host>[^/]+)/(?P<path>[^:@]+):(?P<tag>[^@]+)@(?P<digest>sha256:[0-9a-f]{64})")
 
 

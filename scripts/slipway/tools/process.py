@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 # GitHub's own cancellation timing: SIGINT, 7.5 s, SIGTERM, 2.5 s, SIGKILL (actions/runner, ProcessInvoker).
 LADDER = ((signal.SIGINT, 7.5), (signal.SIGTERM, 2.5), (signal.SIGKILL, 5.0))
@@ -140,7 +141,7 @@ def _alive(group: int) -> bool:
     return True
 
 
-async def _drain(work: "asyncio.Future[object]") -> None:
+async def _drain(work: "asyncio.Future[Any]") -> None:
     """Take what is left in the pipes; a grandchild that kept one open must not hold us."""
     with contextlib.suppress(asyncio.TimeoutError, asyncio.CancelledError):
         await asyncio.wait_for(work, 2)

@@ -25,10 +25,9 @@ CONNECT_SECONDS = 5.0
 
 def cache_folder() -> Path:
     """The user's folder for what runs of all projects share: tools, environments, databases."""
-    base = os.environ.get("SLIPWAY_CACHE") or os.path.join(
-        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "slipway"
-    )
-    return Path(base)
+    if own := os.environ.get("SLIPWAY_CACHE"):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slipway"
 
 
 @cache
@@ -57,6 +56,12 @@ async def tool(name: str) -> Path:
         return on_path
     home.parent.mkdir(parents=True, exist_ok=True)
     return await asyncio.to_thread(_locked, name, pin, home)
+
+
+async def present(name: str) -> bool:
+    """Whether a pinned tool is here already."""
+    pin = pins()[name]
+    return (cache_folder() / "tools" / f"{name}-{pin['version']}" / name).is_file() or await _on_path(name, pin) is not None
 
 
 async def _on_path(name: str, pin: dict[str, Any]) -> Path | None:

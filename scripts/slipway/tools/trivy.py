@@ -65,9 +65,8 @@ class Trivy:
         with tempfile.TemporaryDirectory(prefix="slipway-trivy-") as name:
             folder = Path(name)
             (folder / "report.json").write_text(json.dumps(report))
-            done = await self._call(
-                "convert", *_ALONE, "--format", "cyclonedx", "--output", "sbom.json", "report.json", cwd=folder, timeout=60
-            )
+            words = ("--format", "cyclonedx", "--output", "sbom.json", "report.json")
+            done = await self._call("convert", *_ALONE, *words, cwd=folder, timeout=60)
             if done.code != 0:
                 raise Broken(f"the SBOM could not be made: {done.last_line()}")
             content = (folder / "sbom.json").read_bytes()

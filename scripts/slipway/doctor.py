@@ -1,0 +1,154 @@
+"""What is missing on this machine or in this repository, and the command that mends it."""
+
+import asyncio
+import os
+import shutil
+import socket
+import sys
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+from slipway import config
+from slipway.errors import SlipwayError
+from slipway.image.reference import repository, slug
+from slipway.tools import docker, git, images, provision
+from slipway.tools.database import REPOSITORIES
+
+FREE_GIGABYTES = 5.0
+Level = Literal["ok", "warning", "missing"]
+
+
+class Check(Struct, frozen=True):
+    """One thing that was looked at."""
+
+    name: str
+    level: Level
+    says: str
+    mend: str = ""
+
+
+async def examine(root: Path) -> list[Check]:
+    """Look at everything; nothing is changed, nothing is downloaded."""
+    engine, disk, tools, network, source = await asyncio.gather(
+        _engine(), asyncio.to_thread(_disk, root), _tools(), _network(root), _source(root)
+    )
+    settings, checks = _settings(root)
+    ports = await _ports(root, settings) if settings else []
+    return [*engine, _python(), *tools, disk, *network, *checks, *ports, *source]
+
+
+async def _engine() -> list[Check]:
+    try:
+        found = await docker.engine()
+    except SlipwayError as error:
+        what, _, mend = str(error).partition(". ")
+        return [Check("engine", "missing", what, mend or "https://docs.docker.com/engine/install/")]
+    checks = "" if found.checks else "; too old for BuildKit's checks, hadolint carries that gate"
+    return [
+        Check("engine", "ok", f"Docker {found.version}, containerd image store, {found.architecture}"),
+        Check("buildx", "ok", f"{found.buildx}{checks}"),
+        Check("compose", "ok", found.compose),
+    ]
+
+
+def _python() -> Check:
+    said = f"Python {sys.version.split()[0]}"
+    uv = os.environ.get("UV") or shutil.which("uv")
+    return Check("uv", "ok", f"{uv}, {said}") if uv else Check("uv", "missing", "no uv on PATH", "call `make run`")
+
+
+def _disk(root: Path) -> Check:
+    free = shutil.disk_usage(root).free / 1e9
+    if free < FREE_GIGABYTES:
+        return Check("disk", "warning", f"{free:.1f} GB free", "docker system prune, or `make clean` for what is ours")
+    return Check("disk", "ok", f"{free:.0f} GB free")
+
+
+async def _tools() -> list[Check]:
+    return list(await asyncio.gather(*(_tool(name) for name in ("hadolint", "trivy"))))
+
+
+async def _tool(name: str) -> Check:
+    version = provision.pins()[name]["version"]
+    if await provision.present(name):
+        return Check(name, "ok", f"{version} is here")
+    if provision.machine() in {**provision.pins()[name].get("wheels", {}), **provision.pins()[name].get("archives", {})}:
+        return Check(name, "ok", f"{version} is fetched at the first run")
+    return Check(name, "missing", f"no {version} is known for {provision.machine()}", f"put {name} {version} on PATH")
+
+
+async def _network(root: Path) -> list[Check]:
+    try:
+        hosts = sorted({reference.partition("/")[0] for reference in images.named(root).values()})
+    except SlipwayError as error:
+        return [Check("images", "missing", str(error), "pin every image by digest")]
+    databases = [name.partition("/")[0] for name in REPOSITORIES]
+    up = dict(zip([*hosts, *databases], await asyncio.gather(*map(images.reachable, [*hosts, *databases])), strict=True))
+    checks = [
+        Check("registry", "ok", f"{host} can be reached")
+        if up[host]
+        else Check("registry", "warning", f"{host} cannot be reached", "stand-ins are used where they were built: `make run`")
+        for host in hosts
+    ]
+    if any(up[host] for host in databases):
+        return [*checks, Check("vulnerability data", "ok", "can be reached")]
+    mend = "the scan is degraded; set SLIPWAY_SCAN_DATABASE to a folder or OCI layout with Trivy's database"
+    return [*checks, Check("vulnerability data", "warning", "no registry with it can be reached", mend)]
+
+
+def _settings(root: Path) -> tuple[config.Settings | None, list[Check]]:
+    try:
+        settings = config.load(root)
+        repository(settings.image.name or f"localhost:5001/{slug(root.name)}")
+    except SlipwayError as error:
+        return None, [Check(config.FILE, "missing", str(error), "correct the line named")]
+    checks = [Check(config.FILE, "ok", "valid" if (root / config.FILE).exists() else "not there: defaults")]
+    dockerfile = settings.build.dockerfile
+    if not (root / dockerfile).is_file():
+        checks.append(Check("Dockerfile", "missing", f"there is no {dockerfile}", "write one, or set [build] dockerfile"))
+    for what, name in (("integration tests", settings.integration.compose), ("integration tests", settings.integration.tests)):
+        if not (root / name).exists():
+            checks.append(Check(what, "warning", f"no {name}: the stage is skipped", f"add {name}"))
+    return settings, checks
+
+
+async def _ports(root: Path, settings: config.Settings) -> list[Check]:
+    checks = []
+    for name, port in (("registry port", settings.publish.registry_port), ("app port", _app_port(settings))):
+        with socket.socket() as probe:
+            taken = probe.connect_ex(("127.0.0.1", port)) == 0
+        if not taken or await _ours(root, port):
+            checks.append(Check(name, "ok", f"{port} is {'ours' if taken else 'free'}"))
+        else:
+            variable = "SLIPWAY_PUBLISH_REGISTRY_PORT" if name == "registry port" else "SLIPWAY_PORT"
+            checks.append(Check(name, "missing", f"{port} is taken by another program", f"{variable}={port + 1}"))
+    return checks
+
+
+def _app_port(settings: config.Settings) -> int:
+    from urllib.parse import urlsplit
+
+    return urlsplit(settings.environment("local" if "local" in settings.deploy else None)[1].url).port or 80
+
+
+async def _ours(root: Path, port: int) -> bool:
+    try:
+        found = await docker.containers(f"publish={port}")
+    except SlipwayError:
+        return False
+    labels = [box["Config"].get("Labels") or {} for box in found]
+    project = f"slipway-{docker.project_id(root)}-"
+    return any(
+        label.get("slipway.role") == "registry" or label.get("com.docker.compose.project", "").startswith(project)
+        for label in labels
+    )
+
+
+async def _source(root: Path) -> list[Check]:
+    found = await git.source(root)
+    if not found.commit:
+        mend = "git init && git commit, so that /version can prove what runs"
+        return [Check("git", "warning", "not a git repository with a commit", mend)]
+    return [Check("git", "ok", f"{found.commit[:7]} on {found.branch or 'a detached HEAD'}")]
