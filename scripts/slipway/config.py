@@ -22,7 +22,7 @@ Duration = Annotated[str, Meta(pattern=r"^[0-9]+(s|m|h)$", examples=["90s", "15m
 Port = Annotated[int, Meta(ge=1, le=65535)]
 
 
-class Table(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     """A table of slipway.toml: unknown keys are errors, underscores are written as dashes."""
 
 

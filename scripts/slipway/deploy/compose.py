@@ -108,23 +108,17 @@ class ComposeTarget:
     async def deploy(self, reference: str, *, migrate: bool) -> Attempt:
         stack, services = self._stack(reference), await self._services()
         others = [n for n, s in services.items() if s.get("image") != PLACEHOLDER and not s.get("profiles")]
-        if (
-            others
-            and not (
-                up := await stack("up", "--detach", "--wait", "--wait-timeout", str(WAIT_SECONDS), *others, timeout=600)
-            ).ok
-        ):
-            return Attempt(False, f"{', '.join(others)}: {compose.reason(up)}", traffic_moved=False)
+        up = ("up", "--detach", "--wait", "--wait-timeout", str(WAIT_SECONDS))
+        if others and not (started := await stack(*up, *others, timeout=600)).ok:
+            return Attempt(False, f"{', '.join(others)}: {compose.reason(started)}", traffic_moved=False)
         if migrate and self.migration in services:
             # Before the new version starts: as its dependency, compose would stop the old one first, then migrate.
             done = await stack("run", "--rm", "--no-deps", self.migration, timeout=600)
             if not done.ok:
                 return Attempt(False, f"the migration failed: {compose.reason(done)}", traffic_moved=False)
-        up = await stack(
-            "up", "--detach", "--wait", "--wait-timeout", str(WAIT_SECONDS), "--no-deps", self.service, timeout=600
-        )
-        if not up.ok:
-            return Attempt(False, _plain(compose.reason(up)))
+        started = await stack(*up, "--no-deps", self.service, timeout=600)
+        if not started.ok:
+            return Attempt(False, _plain(compose.reason(started)))
         box = await self._box()
         if not box or box["Config"]["Image"] != reference:
             return Attempt(False, f"{self.service} is not running after it was started")
@@ -151,12 +145,10 @@ def _holder(port: int) -> str:
     """Which process listens on a port, as far as /proc tells; empty elsewhere."""
     try:
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-        inodes = {row[9] for row in rows if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port}
+        sockets = {f"socket:[{row[9]}]" for row in rows if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port}
         for process in Path("/proc").glob("[0-9]*"):
             try:
-                if any(
-                    link.readlink().name in {f"socket:[{i}]" for i in inodes} for link in (process / "fd").iterdir()
-                ):
+                if any(link.readlink().name in sockets for link in (process / "fd").iterdir()):
                     return f" by process {process.name} ({(process / 'comm').read_text().strip()})"
             except OSError:
                 continue

@@ -29,21 +29,21 @@ async def box(context: Context) -> Box | None:
     if tests is None:
         return None
     packages = await _packages(context)
-    own = ["-m", "pytest", "-q", "/slipway/tests", "-p", "no:cacheprovider"]
+    own = ["-m", "pytest", "-q", "/slipway-tests", "-p", "no:cacheprovider"]
     command = context.settings.test.command.split() or own
     integration = context.root / context.settings.integration.tests
     ignore = []
     if integration.is_relative_to(tests) and integration != tests:
-        ignore = [f"--ignore=/slipway/tests/{integration.relative_to(tests)}"]
+        ignore = [f"--ignore=/slipway-tests/{integration.relative_to(tests)}"]
     return Box(
         context.reference,
         (*command, *ignore),
         {
-            "PYTHONPATH": f"{await _workdir(context)}:/slipway/packages",
+            "PYTHONPATH": f"{await _workdir(context)}:/slipway-packages",
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTEST_ADDOPTS": "--junitxml=/reports/junit.xml",
         },
-        bring=((packages, "/slipway/packages"), (tests, "/slipway/tests"), (_empty(context), "/reports")),
+        bring=((packages, "/slipway-packages"), (tests, "/slipway-tests"), (_empty(context), "/reports")),
         user="0:0",  # the reports folder is made by the copy and belongs to root
         entrypoint="python",
     )
