@@ -145,7 +145,8 @@ def _holder(port: int) -> str:
     """Which process listens on a port, as far as /proc tells; empty elsewhere."""
     try:
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-        sockets = {f"socket:[{row[9]}]" for row in rows if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port}
+        listening = [row for row in rows if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port]
+        sockets = {f"socket:[{row[9]}]" for row in listening}
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 if any(link.readlink().name in sockets for link in (process / "fd").iterdir()):

@@ -72,7 +72,8 @@ async def _back(
     unproven = Checks(checks.health, "", "", checks.times, checks.timeout)
     ill = again.reason or await problem(target.url, unproven, patience=checks.timeout)
     if ill:
-        return Report(Result.NEEDS_HUMAN, f"{why}; and the previous version did not come back: {ill}", previous, diagnosis=diagnosis)
+        why = f"{why}; and the previous version did not come back: {ill}"
+        return Report(Result.NEEDS_HUMAN, why, previous, diagnosis=diagnosis)
     return Report(Result.ROLLED_BACK, why, previous, diagnosis=diagnosis)
 
 
@@ -103,7 +104,7 @@ async def _ask(url: str, checks: Checks) -> str:
     base, path = url.rstrip("/"), checks.health or "/"
     try:
         health = await http.arequest("GET", base + path, timeout=PROBE_SECONDS)
-        if checks.health and health.status != 200 or health.status >= 500:
+        if (checks.health and health.status != 200) or health.status >= 500:
             body = health.body[:200].decode(errors="replace").strip()
             return f"{path} answers {health.status}: {body}"
         if not checks.version:

@@ -32,7 +32,9 @@ class Attempt:
 class Target(Protocol):
     """A place where an image runs."""
 
-    url: str
+    @property
+    def url(self) -> str:
+        """Where the app answers."""
 
     async def preflight(self) -> None:
         """Refuse early, before anything changes. Raises SlipwayError."""

@@ -18,7 +18,7 @@ def files_digest(root: Path, files: list[Path]) -> str:
     for path in sorted(set(files)):
         name = os.fspath(path.relative_to(root) if path.is_relative_to(root) else path)
         if path.is_symlink():
-            content = os.fsencode(os.readlink(path))
+            content = os.fsencode(path.readlink())
         elif path.is_file():
             content = path.read_bytes()
         else:
@@ -52,7 +52,7 @@ def context_files(context: Path, dockerfile: Path) -> list[Path]:
 class Rules:
     """A .dockerignore: the last pattern that matches decides."""
 
-    spec: pathspec.PathSpec
+    spec: pathspec.PathSpec[pathspec.Pattern]
     exceptions: tuple[str, ...]
 
     def excluded(self, name: str) -> bool:

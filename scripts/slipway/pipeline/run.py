@@ -3,9 +3,11 @@
 import asyncio
 import signal
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from slipway import config, github
 from slipway.errors import ExitCode, NotReady
@@ -26,7 +28,7 @@ from slipway.pipeline.reuse import Store
 from slipway.pipeline.scheduler import Emit, Scheduler
 from slipway.stages.base import Context
 from slipway.tools import docker, git
-from slipway.tools.docker import Engine, RUN_LABEL
+from slipway.tools.docker import RUN_LABEL, Engine
 from slipway.tools.git import Source
 from slipway.tools.images import Images, choose, named
 
@@ -113,9 +115,9 @@ def headline(root: Path, context: Context) -> str:
     return f"{root.name} @ {commit} · {engine}{stand_ins}"
 
 
-async def _interruptible(work: "asyncio.Future[None] | object") -> bool:
+async def _interruptible(work: Coroutine[Any, Any, None]) -> bool:
     """Await, turning SIGINT and SIGTERM into an orderly end. Returns whether there was one."""
-    task = asyncio.ensure_future(work)  # type: ignore[arg-type]
+    task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM)
     hit = False

@@ -1,5 +1,6 @@
 """What a person sees: a live table on a terminal, prefixed lines elsewhere, and only what is needed at the end."""
 
+import os
 import time
 
 from rich.console import Console, Group, RenderableType
@@ -107,7 +108,7 @@ def closing(run: RunResult) -> RenderableType:
     if not bad and run.status in ("passed", "degraded"):
         overlapped = f" ({run.work_seconds:.1f} s of work overlapped)" if run.work_seconds > run.seconds else ""
         words = [run.url or run.image.digest, f"{run.seconds:.1f} s{overlapped}"]
-        words += ["log: .slipway/latest"] + (["stop: make stop"] if run.url else [])
+        words += ["log: .slipway/latest"] + ([f"stop: {command('stop')}"] if run.url else [])
         parts.append(Text("  " + "     ".join(w for w in words if w)))
         if run.image.digest:
             parts.append(Text(f"  {run.image.reference}", "dim"))
@@ -129,8 +130,15 @@ def failure(stage: StageResult) -> list[RenderableType]:
     if stage.mend:
         lines.append(Text(f"    mend: {stage.mend}"))
     log = f"log: .slipway/latest/{stage.name}.log      " if stage.log else ""
-    lines.append(Text(f"    {log}again from here: slipway run --from {stage.name}", "dim"))
+    lines.append(Text(f"    {log}again from here: {command('run', f'--from {stage.name}')}", "dim"))
     return lines
+
+
+def command(name: str, options: str = "") -> str:
+    """How the user types a command: as they typed this one, by make or by itself."""
+    if os.environ.get("MAKELEVEL"):
+        return f'make {name} ARGS="{options}"' if options else f"make {name}"
+    return f"slipway {name} {options}".rstrip()
 
 
 class Lines:

@@ -53,7 +53,8 @@ async def run(context: Context) -> Outcome:
         count, first = len(stopping), stopping[0]
         said = f"{count} finding{'s' * (count != 1)} stop{'s' * (count == 1)} this change"
         return failed(said, *findings, mend=first.mend or f"mend {first.file}:{first.line} and run again")
-    return Outcome("passed", f"{1 + len(files)} files clean{checks}", tuple(findings))
+    number = 1 + len(files)
+    return Outcome("passed", f"{number} file{'s' * (number != 1)} clean{checks}", tuple(findings))
 
 
 async def _hadolint(context: Context, dockerfile: Path) -> list[Finding]:

@@ -67,7 +67,7 @@ async def engine() -> Engine:
     """
     done = await docker("info", "--format", "{{json .}}", timeout=PREFLIGHT_SECONDS)
     if done.timed_out:
-        raise NotReady(f"the Docker engine did not answer within {PREFLIGHT_SECONDS:.0f} s. Restart it, then try again.")
+        raise NotReady(f"the Docker engine did not answer within {PREFLIGHT_SECONDS:.0f} s. Restart it, then run again.")
     if "podman" in done.err.lower():
         raise NotReady("`docker` is Podman here, which lacks what Slipway relies on. Install Docker Engine.")
     try:
@@ -77,10 +77,11 @@ async def engine() -> Engine:
     if not info.get("ServerVersion"):
         raise NotReady(_no_engine(done, info))
     plugins = {p.get("Name"): p for p in (info.get("ClientInfo") or {}).get("Plugins") or []}
+    machine = str(info.get("Architecture", ""))
     found = Engine(
         version=info["ServerVersion"],
         containerd_store=["driver-type", "io.containerd.snapshotter.v1"] in (info.get("DriverStatus") or []),
-        architecture={"x86_64": "amd64", "aarch64": "arm64"}.get(info.get("Architecture", ""), info.get("Architecture", "")),
+        architecture={"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine),
         buildx=_plugin(plugins, "buildx", "docker-buildx-plugin or docker-buildx"),
         compose=_plugin(plugins, "compose", "docker-compose-plugin or docker-compose"),
         identity=str(info.get("ID", "")),
@@ -105,7 +106,10 @@ def _plugin(plugins: dict[Any, Any], name: str, packages: str) -> str:
 def _no_engine(done: Finished, info: dict[str, Any]) -> str:
     said = " ".join([*(info.get("ServerErrors") or []), done.err.strip()])
     if "permission denied" in said:
-        return "no permission to talk to the Docker engine. Add yourself to its group (`sudo usermod -aG docker $USER`), then log in again."
+        return (
+            "no permission to talk to the Docker engine. Add yourself to its group "
+            "(`sudo usermod -aG docker $USER`), then log in again."
+        )
     where = said.partition(" at ")[2].split(" ")[0].rstrip(".") or "unix:///var/run/docker.sock"
     return (
         f"no Docker engine answers at {where}. Start it (`sudo systemctl start docker`), "
@@ -136,7 +140,10 @@ async def remove(*filters: str, volumes: bool = True) -> list[str]:
         what is still there afterwards, as `kind id`; empty when all is gone.
     """
     words = [word for f in filters for word in ("--filter", f)]
-    kinds = [("container", ("ps", "-aq"), ("rm", "-fv")), ("network", ("network", "ls", "-q"), ("network", "rm"))]
+    kinds: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = [
+        ("container", ("ps", "-aq"), ("rm", "-fv")),
+        ("network", ("network", "ls", "-q"), ("network", "rm")),
+    ]
     if volumes:
         kinds.append(("volume", ("volume", "ls", "-q"), ("volume", "rm", "-f")))
     left: list[str] = []

@@ -11,10 +11,8 @@ from slipway.tools.docker import PROJECT_LABEL, containers, docker
 
 NAME = "slipway-registry"
 ROLE = "slipway.role=registry"
-ACCEPT = ", ".join(
-    f"application/vnd.{kind}+json"
-    for kind in ("oci.image.manifest.v1", "oci.image.index.v1", "docker.distribution.manifest.v2", "docker.distribution.manifest.list.v2")
-)  # fmt: skip
+KINDS = ("oci.image.manifest", "oci.image.index", "docker.distribution.manifest", "docker.distribution.manifest.list")
+ACCEPT = ", ".join(f"application/vnd.{kind}.{'v1' if kind.startswith('oci') else 'v2'}+json" for kind in KINDS)
 
 
 async def ensure(port: int, image: str, project: str) -> None:
