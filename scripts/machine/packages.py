@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,19 +14,25 @@ from machine.say import NotReady, say
 DEBIAN_CODENAMES = ("bullseye", "bookworm", "trixie", "forky", "sid", "stable", "testing")
 
 
-def may_install() -> bool:
-    """Only root on a machine with apt installs, and only where the user has not forbidden it."""
-    return os.environ.get("SLIPWAY_INSTALL", "auto") != "never" and os.geteuid() == 0 and shutil.which("apt-get") is not None
+def may_change() -> bool:
+    """Only root changes the machine, and only where the user has not forbidden it."""
+    return os.environ.get("SLIPWAY_INSTALL", "auto") != "never" and os.geteuid() == 0
 
 
-def apt_environment() -> dict[str, str]:
-    return {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
+def has_apt() -> bool:
+    return shutil.which("apt-get") is not None
+
+
+def sudo(command: str) -> str:
+    """The command as this user has to type it."""
+    return command if os.geteuid() == 0 else f"sudo sh -c {shlex.quote(command)}"
 
 
 def apt(*arguments: str) -> None:
     """Runs apt-get; its output is shown only when it fails."""
     command = ["apt-get", "-o", "DPkg::Lock::Timeout=120", "-q", "-y", *arguments]
-    ended = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=apt_environment(), timeout=1500)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
+    ended = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment, timeout=1500)
     if ended.returncode:
         lines = [line for line in (ended.stdout + ended.stderr).splitlines() if line.startswith("E:")]
         raise NotReady(f"`{' '.join(command)}` failed: {(lines or ['exit code %d' % ended.returncode])[0]}",
@@ -38,15 +45,14 @@ def ensure_commands(package_of: dict[str, str]) -> None:
     if not needed:
         return
     by_hand = f"apt-get update && apt-get install --no-install-recommends {' '.join(needed)}"
-    if not may_install():
-        sudo = "" if os.geteuid() == 0 else "sudo "
-        raise NotReady(f"{' and '.join(needed)} not installed here.", "Run: " + by_hand.replace("apt-get", f"{sudo}apt-get"))
+    if not may_change() or not has_apt():
+        raise NotReady(f"{' and '.join(needed)} not installed here.", "Run: " + sudo(by_hand))
     say(f"installing {', '.join(needed)}")
     apt("update")
     apt("install", "--no-install-recommends", *needed)
 
 
-def _sources() -> list[tuple[str, str, str]]:
+def sources() -> list[tuple[str, str, str]]:
     """(address, suite, keyring) of every binary source that apt has here, in both of its file formats."""
     found = []
     for file in [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]:
@@ -71,12 +77,12 @@ def _sources() -> list[tuple[str, str, str]]:
     return found
 
 
-def debian_mirror() -> str:
-    """Where this machine gets Debian from; on another distribution the public address."""
-    for uri, suite, _ in _sources():
+def debian_source() -> tuple[str, str]:
+    """(address, keyring) from which this machine gets Debian; on another distribution the public address."""
+    for uri, suite, keyring in sources():
         if suite in DEBIAN_CODENAMES:
-            return uri
-    return "http://deb.debian.org/debian"
+            return uri, keyring
+    return "http://deb.debian.org/debian", ""
 
 
 def apt_network_options() -> list[str]:

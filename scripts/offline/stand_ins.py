@@ -10,15 +10,11 @@ import hashlib
 import os
 import re
 import subprocess
-import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 from machine import packages
 from machine.say import NotReady, say
-from offline import layout
 
 HERE = Path(__file__).resolve().parent
 LABEL = "slipway.stand-in"
@@ -104,20 +100,19 @@ def wanted(references: list[str]) -> dict[str, StandIn]:
 
 def missing(names: dict[str, StandIn]) -> dict[str, StandIn]:
     """Those of which the engine has no image of today's recipe."""
-    return {n: s for n, s in names.items() if _label_in_engine(n) != recipe(s.root)}
-
-
-def _label_in_engine(name: str) -> str:
-    shown = subprocess.run(
-        ["docker", "image", "inspect", "-f", '{{index .Config.Labels "%s"}}' % LABEL, name],
-        capture_output=True, text=True, timeout=30)
-    return shown.stdout.strip() if shown.returncode == 0 else ""
+    template = '{{range .RepoTags}}{{.}} {{end}}{{index .Config.Labels "%s"}}' % LABEL
+    shown = subprocess.run(["docker", "image", "inspect", "-f", template, *names], capture_output=True, text=True, timeout=30)
+    there = {(name, line.split()[-1]) for line in shown.stdout.splitlines() for name in line.split()[:-1]}
+    recipes = {root: recipe(root) for root in ROOTS}
+    return {n: s for n, s in names.items() if (n, recipes[s.root]) not in there}
 
 
 def build(names: dict[str, StandIn]) -> None:
     """Makes these stand-ins; the roots at the same time, since each waits for its downloads most of all."""
-    if not names:
-        return
+    # Imported here, because every run asks this module what is missing, and few have to build.
+    import tempfile
+    from concurrent.futures import ThreadPoolExecutor
+
     say("no image registry can be reached: making stand-ins for the base images from Debian's packages (about a minute)")
     packages.ensure_commands({"mmdebstrap": "mmdebstrap"})
     roots = sorted({s.root for s in names.values()})
@@ -136,7 +131,7 @@ def _make_root(root: str, folder: Path, names: dict[str, StandIn]) -> None:
     command += [f"--aptopt={line}" for line in packages.apt_network_options()]
     # The image must carry nothing of this machine, but the folders in /run that a hook made.
     command += ['--customize-hook=cd "$1/etc" && rm -f resolv.conf hostname apt/apt.conf.d/99mmdebstrap dpkg/dpkg.cfg.d/99mmdebstrap',
-                "--skip=cleanup/run", SUITE, str(tar), packages.debian_mirror()]
+                "--skip=cleanup/run", SUITE, str(tar), packages.debian_source()[0]]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": EPOCH, "LC_ALL": "C.UTF-8", "TMPDIR": str(folder)}
     with log.open("wb") as output:
         ended = subprocess.run(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, env=environment, timeout=900)
@@ -149,6 +144,10 @@ def _make_root(root: str, folder: Path, names: dict[str, StandIn]) -> None:
 
 
 def _load(tar: Path, names: dict[str, StandIn]) -> None:
+    from datetime import datetime, timezone
+
+    from offline import layout
+
     configs = {n: {**s.config, "Labels": {LABEL: recipe(s.root)}} for n, s in names.items()}
     created = datetime.fromtimestamp(int(EPOCH), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     archive = tar.with_suffix(".oci.tar")

@@ -1,0 +1,43 @@
+# Each target does the set-up that it needs. On a machine that has nothing, start with: make run
+.DEFAULT_GOAL := help
+.PHONY: help run test test-bare stop clean check doctor
+
+# Not a version manager's `python3`, where the system has its own: that costs 0.2 s a call.
+PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
+READY := $(PYTHON) scripts/bootstrap
+SLIPWAY := uv run --project scripts --locked --no-dev slipway
+KIT_TESTS := uv run --project scripts --locked pytest -c scripts/pyproject.toml --rootdir=.
+
+help: ## what there is
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do \
+		printf '  make %-10s %s\n' "$$target" "$$text"; done
+
+run: secrets/secret_key secrets/db_password ## from source to a verified local deployment (ARGS="--fresh", SLIPWAY_PORT=8001)
+	@$(READY) $(SLIPWAY) run $(ARGS)
+
+test: ## the sample app's unit tests, then the kit's own tests (ARGS="-k name")
+	@$(READY) true
+	@$(READY) --no-engine uv run --locked pytest tests/unit
+	@$(READY) $(KIT_TESTS) tests/kit $(ARGS)
+
+test-bare: ## `make run` and `make test` on bare Debian machines (SUITE=bookworm, trixie or both)
+	@$(READY) env SUITE=$(or $(SUITE),both) $(KIT_TESTS) tests/bare $(ARGS)
+
+stop: ## removes all that `make run` started
+	@$(READY) --no-engine $(SLIPWAY) stop $(ARGS)
+
+clean: ## stop, and our images, caches and data too; nothing of anybody else's
+	@$(READY) --no-engine $(SLIPWAY) clean $(ARGS)
+
+check: ## what GitHub would refuse in the workflows
+	@$(READY) --no-engine $(SLIPWAY) check $(ARGS)
+
+doctor: ## what is missing here, and the command that mends it
+	@$(READY) --no-engine $(SLIPWAY) doctor $(ARGS)
+
+# Compose hands these files to the services, whose users are not the one here: hence 0644 in a folder that is 0700.
+secrets/%:
+	@mkdir -p -m 0700 secrets
+	@$(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(48), end="")' > $@.new
+	@chmod 0644 $@.new
+	@mv $@.new $@

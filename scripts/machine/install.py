@@ -1,0 +1,77 @@
+"""Docker Engine, its client, buildx and compose v2 from the distribution's packages."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from machine import packages
+from machine.packages import NotReady, say
+
+DAEMON_JSON = Path("/etc/docker/daemon.json")
+# Publishing by digest relies on the containerd image store, which is off by default in these versions.
+DAEMON_SETTINGS = '{"features": {"containerd-snapshotter": true}}\n'
+SOURCE = Path("/etc/apt/sources.list.d/slipway-trixie.sources")
+PIN = Path("/etc/apt/preferences.d/slipway-trixie")
+DOCS = "https://docs.docker.com/engine/install/"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What apt is asked for. `files`: what must be written first."""
+
+    packages: tuple[str, ...]
+    files: tuple[tuple[Path, str], ...] = ()
+
+    @property
+    def by_hand(self) -> str:
+        """The same as one shell line, for who has to type it."""
+        steps = [f"mkdir -p {path.parent} && printf '%s' '{text}' > {path}".replace("\n", "\\n").replace("'%s'", "'%b'")
+                 for path, text in self.files]
+        return packages.sudo(" && ".join([*steps, "apt-get update", "apt-get install -y " + " ".join(self.packages)]))
+
+
+def plan(engine: bool, plugins: tuple[str, ...]) -> Plan | None:
+    """The packages for an engine and for these plugins (buildx, compose); None where we do not know this system's."""
+    if not packages.has_apt():
+        return None
+    release = Path("/etc/os-release").read_text(errors="replace")
+    like = set(re.findall(r"[\w-]+", " ".join(re.findall(r"(?m)^ID(?:_LIKE)?=(.*)$", release))))
+    files = [(DAEMON_JSON, DAEMON_SETTINGS)] if engine and not DAEMON_JSON.exists() else []
+    if "ubuntu" in like:
+        names = ["docker.io"] * engine + [{"buildx": "docker-buildx", "compose": "docker-compose-v2"}[p] for p in plugins]
+        return Plan(tuple(names), tuple(files))
+    suites = {suite for _, suite, _ in packages.sources()}
+    if "debian" not in like or not suites & set(packages.DEBIAN_CODENAMES):
+        return None
+    names = ["docker.io", "docker-cli", "containerd"] * engine + [f"docker-{p}" for p in plugins]
+    if suites & {"bookworm", "bullseye"}:
+        # Debian 12's own are too old or missing. Debian 13's need nothing newer than Debian 12's C library,
+        # and at this low priority nothing but what is named comes from there.
+        names = [f"{name}/trixie" for name in names]
+        if "trixie" not in suites:
+            uri, keyring = packages.debian_source()
+            signed = f"Signed-By: {keyring}\n" if keyring else ""
+            files += [(SOURCE, f"Types: deb\nURIs: {uri}\nSuites: trixie\nComponents: main\n{signed}"),
+                      (PIN, "Package: *\nPin: release n=trixie\nPin-Priority: 100\n")]
+    return Plan(tuple(names), tuple(files))
+
+
+def install(plan: Plan | None, what: str) -> None:
+    """Carries the plan out, having said so; or says how to do it by hand."""
+    if plan is None:
+        raise NotReady(f"{what}, and this system's packages are not known to Slipway.",
+                       f"Install Docker Engine with its buildx and compose plugins: {DOCS}")
+    if not packages.may_change():
+        why = "SLIPWAY_INSTALL=never" if os.geteuid() == 0 else "not root"
+        raise NotReady(f"{what}. Nothing is installed here ({why}); run:", plan.by_hand)
+    say(f"{what}: installing {', '.join(plan.packages)} with apt-get (SLIPWAY_INSTALL=never forbids it)")
+    for path, text in plan.files:
+        say(f"writing {path}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    packages.apt("update")
+    say("package lists are up to date; downloading and unpacking")
+    packages.apt("install", "--no-install-recommends", *plan.packages)
