@@ -71,10 +71,11 @@ async def _tools() -> list[Check]:
 
 
 async def _tool(name: str) -> Check:
-    version = provision.pins()[name]["version"]
+    pin = provision.pins()[name]
+    version = pin["version"]
     if await provision.present(name):
         return Check(name, "ok", f"{version} is here")
-    if provision.machine() in {**provision.pins()[name].get("wheels", {}), **provision.pins()[name].get("archives", {})}:
+    if provision.machine() in {**pin.get("wheels", {}), **pin.get("archives", {})}:
         return Check(name, "ok", f"{version} is fetched at the first run")
     return Check(name, "missing", f"no {version} is known for {provision.machine()}", f"put {name} {version} on PATH")
 
@@ -85,11 +86,13 @@ async def _network(root: Path) -> list[Check]:
     except SlipwayError as error:
         return [Check("images", "missing", str(error), "pin every image by digest")]
     databases = [name.partition("/")[0] for name in REPOSITORIES]
-    up = dict(zip([*hosts, *databases], await asyncio.gather(*map(images.reachable, [*hosts, *databases])), strict=True))
+    names = [*hosts, *databases]
+    up = dict(zip(names, await asyncio.gather(*map(images.reachable, names)), strict=True))
+    mend = "stand-ins are used where they were built: `make run`"
     checks = [
         Check("registry", "ok", f"{host} can be reached")
         if up[host]
-        else Check("registry", "warning", f"{host} cannot be reached", "stand-ins are used where they were built: `make run`")
+        else Check("registry", "warning", f"{host} cannot be reached", mend)
         for host in hosts
     ]
     if any(up[host] for host in databases):
@@ -107,10 +110,11 @@ def _settings(root: Path) -> tuple[config.Settings | None, list[Check]]:
     checks = [Check(config.FILE, "ok", "valid" if (root / config.FILE).exists() else "not there: defaults")]
     dockerfile = settings.build.dockerfile
     if not (root / dockerfile).is_file():
-        checks.append(Check("Dockerfile", "missing", f"there is no {dockerfile}", "write one, or set [build] dockerfile"))
-    for what, name in (("integration tests", settings.integration.compose), ("integration tests", settings.integration.tests)):
+        mend = "write one, or name it: [build] dockerfile"
+        checks.append(Check("Dockerfile", "missing", f"there is no {dockerfile}", mend))
+    for name in (settings.integration.compose, settings.integration.tests):
         if not (root / name).exists():
-            checks.append(Check(what, "warning", f"no {name}: the stage is skipped", f"add {name}"))
+            checks.append(Check("integration tests", "warning", f"no {name}: the stage is skipped", f"add {name}"))
     return settings, checks
 
 

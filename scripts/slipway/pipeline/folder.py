@@ -24,7 +24,8 @@ def state_folder(root: Path) -> Path:
         if not ignore.exists():
             ignore.write_text("*\n")
     except OSError as error:
-        raise NotReady(f"{folder} cannot be written: {error.strerror}. Free space there, or mend its permissions.") from error
+        why = f"{folder} cannot be written: {error.strerror}. Free space there, or mend its permissions."
+        raise NotReady(why) from error
     return folder
 
 

@@ -193,5 +193,3 @@ def _write(folder: Path, result: RunResult) -> None:
         fresh.replace(folder / "result.json")
     except OSError as error:
         raise NotReady(f"the result could not be written to {folder}: {error.strerror}. Free space there.") from error
-
-

@@ -45,7 +45,8 @@ def show_plan(headline: str, steps: list[Step], as_json: bool) -> None:
     console = _console()
     console.print(Text(f"slipway plan · {headline}\n"), soft_wrap=True)
     for step in steps:
-        console.print(Text.assemble(f"  {step.stage:<12} ", (f"{step.action:<6} ", "cyan"), step.reason), soft_wrap=True)
+        line = Text.assemble(f"  {step.stage:<12} ", (f"{step.action:<6} ", "cyan"), step.reason)
+        console.print(line, soft_wrap=True)
 
 
 MARKS = {"ok": ("✔", "green"), "warning": ("~", "yellow"), "missing": ("✘", "red")}

@@ -86,9 +86,7 @@ async def run(context: Context) -> Outcome:
     digests = [d for d in built(context) if d != image.digest]
     (context.state / "images").write_text("\n".join([*digests, image.digest]) + "\n")
     cached = f" · {len(progress.cached)} of {len(progress.steps)} steps cached" if progress.steps else ""
-    return Outcome(
-        "passed", f"{short(image.digest)} · {image.size / 1e6:.0f} MB{cached}", facts=facts(image, progress)
-    )
+    return Outcome("passed", f"{short(image.digest)} · {image.size / 1e6:.0f} MB{cached}", facts=facts(image, progress))
 
 
 async def _bake(context: Context, progress: Progress) -> tuple[Finished, layout.Image | None]:
@@ -176,7 +174,8 @@ def built(context: Context) -> list[str]:
 async def finish(context: Context) -> None:
     """Remove this project's earlier images from the engine; it refuses those that a container uses."""
     *earlier, _ = built(context) or [""]
-    kept = [d for d in earlier if not (await docker.docker("rmi", context.repository.at(d))).ok and await docker.image(d)]
+    refused = [d for d in earlier if not (await docker.docker("rmi", context.repository.at(d))).ok]
+    kept = [d for d in refused if await docker.image(d)]
     (context.state / "images").write_text("\n".join([*kept, *built(context)[-1:]]) + "\n")
 
 

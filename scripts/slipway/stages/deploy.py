@@ -43,7 +43,7 @@ async def run(context: Context) -> Outcome:
     now = f"now running: {short(report.previous.rpartition('@')[2])}" if report.previous else "nothing runs"
     mend = "see the app's last lines in the log; mend it and run again"
     if report.result is Result.NEEDS_HUMAN:
-        mend = "look at the running containers now: docker compose --project-name " + project_name(context) + " ps --all"
+        mend = f"look at the running containers now: docker compose --project-name {project_name(context)} ps --all"
     return Outcome(
         "failed", f"{report.result.word}: {report.reason} · {now}", mend=mend, facts=facts, exit_code=report.result.code
     )

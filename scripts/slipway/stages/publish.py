@@ -34,7 +34,7 @@ async def run(context: Context) -> Outcome:
     degraded = [name for name, outcome in context.done.items() if outcome.status == "degraded"]
     if degraded and not repository.loopback:
         return failed(
-            f"{' and '.join(degraded)} could not check everything, so this image may only go to a registry on this machine",
+            f"{' and '.join(degraded)} could not check everything: this image may only go to a registry on localhost",
             Finding("degraded", "HIGH", context.done[degraded[0]].summary),
             mend=f"let the {degraded[0]} run complete (scan.database), or publish to localhost",
         )

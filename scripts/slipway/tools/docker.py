@@ -67,7 +67,7 @@ async def engine() -> Engine:
     """
     done = await docker("info", "--format", "{{json .}}", timeout=PREFLIGHT_SECONDS)
     if done.timed_out:
-        raise NotReady(f"the Docker engine did not answer within {PREFLIGHT_SECONDS:.0f} s. Restart it, then run again.")
+        raise NotReady(f"the Docker engine did not answer within {PREFLIGHT_SECONDS:.0f} s. Restart it, run again.")
     if "podman" in done.err.lower():
         raise NotReady("`docker` is Podman here, which lacks what Slipway relies on. Install Docker Engine.")
     try:

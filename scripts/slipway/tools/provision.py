@@ -61,7 +61,8 @@ async def tool(name: str) -> Path:
 async def present(name: str) -> bool:
     """Whether a pinned tool is here already."""
     pin = pins()[name]
-    return (cache_folder() / "tools" / f"{name}-{pin['version']}" / name).is_file() or await _on_path(name, pin) is not None
+    kept = cache_folder() / "tools" / f"{name}-{pin['version']}" / name
+    return kept.is_file() or await _on_path(name, pin) is not None
 
 
 async def _on_path(name: str, pin: dict[str, Any]) -> Path | None:

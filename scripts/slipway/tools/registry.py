@@ -37,9 +37,9 @@ async def ensure(port: int, image: str, project: str) -> None:
         )
     done = await docker(
         "run", "--detach", "--init", "--restart", "no", "--name", f"{NAME}-{port}", "--label", ROLE,
-        "--label", f"{PROJECT_LABEL}={project}", "--publish", f"127.0.0.1:{port}:5000", "--read-only", "--cap-drop", "ALL",
-        "--tmpfs", "/tmp", "--volume", f"{NAME}-{port}:/var/lib/registry", "--env", "REGISTRY_STORAGE_DELETE_ENABLED=true",
-        image, timeout=300,
+        "--label", f"{PROJECT_LABEL}={project}", "--publish", f"127.0.0.1:{port}:5000",
+        "--volume", f"{NAME}-{port}:/var/lib/registry", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL",
+        "--env", "REGISTRY_STORAGE_DELETE_ENABLED=true", image, timeout=300,
     )  # fmt: skip
     if not done.ok:
         raise NotReady(f"the local registry did not start: {done.last_line()}")
