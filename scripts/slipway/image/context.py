@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,16 @@ def digest(root: Path, context: str, dockerfile: str) -> str:
     """What the build of a project can see, as one SHA-256; empty where there is no Dockerfile."""
     path = root / dockerfile
     return files_digest(root, context_files(root / context, path)) if path.is_file() else ""
+
+
+def variables(files: list[Path], environ: Mapping[str, str] = os.environ) -> dict[str, str | None]:
+    """The environment variables that bake and compose files read, with their values: inputs like the files themselves.
+
+    Bake declares them (`variable "NAME"`), compose interpolates them (`${NAME…}`, `$NAME`).
+    """
+    text = "\n".join(p.read_text(encoding="utf-8", errors="replace") for p in files if p.is_file())
+    names = re.findall(r'\bvariable"?\s*:?\s*\{?\s*"(\w+)"|\$\{?([A-Za-z_]\w*)', text)
+    return {name: environ.get(name) for name in sorted({a or b for a, b in names})}
 
 
 def tree(folder: Path, skip: tuple[str, ...] = ("__pycache__", ".pytest_cache")) -> list[Path]:

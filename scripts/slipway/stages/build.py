@@ -59,7 +59,13 @@ async def key(context: Context) -> str | None:
     if not context.seen:
         return None
     bake = build_context.files_digest(root, [root / settings.bake])
-    told = [source(context).variables, repr(settings), context.settings.image.platforms, context.repository]
+    told = [
+        source(context).variables,
+        build_context.variables([root / settings.bake]),
+        repr(settings),
+        context.settings.image.platforms,
+        context.repository,
+    ]
     return f"{context.seen} {bake} {told} {context.engine.identity if context.engine else ''}"
 
 

@@ -41,8 +41,10 @@ async def key(context: Context) -> str | None:
         return None
     settings = context.settings.integration
     files = [context.root / settings.compose, *build_context.tree(context.root / settings.tests)]
-    files += [context.root / name for name in ("pyproject.toml", "uv.lock", "requirements-test.txt")]
-    return f"{context.digest} {build_context.files_digest(context.root, files)} {settings} {context.images.variables}"
+    files += [context.root / name for name in (".env", "pyproject.toml", "uv.lock", "requirements-test.txt")]
+    read = build_context.variables([context.root / settings.compose])
+    told = f"{read} {settings} {context.images.variables}"
+    return f"{context.digest} {build_context.files_digest(context.root, files)} {told}"
 
 
 async def prepare(context: Context) -> Path | None:
