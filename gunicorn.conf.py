@@ -1,28 +1,60 @@
-"""gunicorn: every value with its reason. The numbers come from the environment (docs/reference/app.md)."""
+"""gunicorn: every variable and every value with its reason. Ranges and defaults are in docs/reference/app.md too."""
 
 import json
 import mmap
+import os
 import signal
 import sys
 import threading
+from dataclasses import dataclass
 
-from app.config import ConfigError, Settings
+from app.config import ConfigError, Settings, choice, flag, number, read_all, variable
 
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    # All addresses: a container that listens on loopback only cannot be reached.
+    host: str = variable("HOST", "0.0.0.0")  # noqa: S104
+    port: int = variable("PORT", "8000", number(1, 65535))
+    # One process with threads: the container's share of a machine is not the machine's number of cores, and metrics,
+    # cache and connection pool need no second thought. More is had by more containers.
+    workers: int = variable("WEB_CONCURRENCY", "1", number(1, 64))
+    threads: int = variable("WEB_THREADS", "8", number(1, 256))
+    worker_class: str = variable("WEB_WORKER_CLASS", "gthread", choice("gthread", "sync"))
+    # A worker that is silent for this long is replaced (with gthread the whole worker, not one slow request).
+    timeout: int = variable("WEB_TIMEOUT", "30", number(1, 3600))
+    # Requests in flight at SIGTERM get this long. Drain + graceful must stay below the platform's grace.
+    graceful: int = variable("WEB_GRACEFUL_SECONDS", "10", number(0, 3600))
+    # How long /readyz says 503 before the listener closes. 0 where nobody balances load by it.
+    drain: float = variable("WEB_DRAIN_SECONDS", "0", number(0, 3600, float))
+    # Longer than the idle time of a proxy in front, or the proxy re-uses a connection that is just being closed.
+    keepalive: int = variable("WEB_KEEPALIVE", "5", number(0, 3600))
+    # 0: never. A remedy for leaks that one cannot mend, at the price of a slow request now and then.
+    max_requests: int = variable("WEB_MAX_REQUESTS", "0", number(0, 10**9))
+    # Faster and smaller with several workers; but then a HUP does not load new code.
+    preload: bool = variable("WEB_PRELOAD", "0", flag)
+
+
+values, errors = read_all(Server, os.environ)
 try:
     settings = Settings.from_env()
 except ConfigError as error:
-    # One line that says it all, before any worker is started and dies of it five times.
-    print(json.dumps({"level": "critical", "logger": "config", "message": error.message}), flush=True)
+    errors = list(dict.fromkeys(error.errors + errors))
+else:
+    errors += ["APP_FAIL=boot: refusing to start, as asked"] if "boot" in settings.fail else []
+if errors:
+    # One line that says it all, before any worker is started and dies of it.
+    print(json.dumps({"level": "critical", "logger": "config", "message": ConfigError(errors).message}), flush=True)
     sys.exit(1)
+server = Server(**values)
 
 wsgi_app = "app:create_app()"
-bind = f"{settings.host}:{settings.port}"
-
-# One process with threads: the container's share of a machine is not the machine's number of cores, and metrics,
-# cache and connection pool need no second thought. More is had by more containers, or WEB_CONCURRENCY.
-workers = settings.workers
-worker_class = settings.worker_class
-threads = settings.threads
+bind = f"{server.host}:{server.port}"
+workers, threads, worker_class = server.workers, server.threads, server.worker_class
+timeout, graceful_timeout, keepalive = server.timeout, server.graceful, server.keepalive
+# The jitter keeps workers that were born together from ending together.
+max_requests, max_requests_jitter = server.max_requests, server.max_requests // 10
+preload_app = server.preload
 
 # Workers prove that they live by touching a file. On a disk that touch can block; /dev/shm is memory, and writable
 # where the root file system is not.
@@ -30,22 +62,6 @@ worker_tmp_dir = "/dev/shm"  # noqa: S108
 
 # Off: it would be a socket in a home directory that this user does not have, on a disk that is read-only.
 control_socket_disable = True
-
-# A worker that is silent for this long is replaced (gthread: the whole worker, not one slow request).
-timeout = settings.timeout
-# Requests in flight at SIGTERM get this long. Must be shorter than the platform's grace (compose: 20 s) less the drain.
-graceful_timeout = settings.graceful_seconds
-# Longer than the idle time of a proxy in front, or the proxy re-uses a connection that is just being closed.
-keepalive = settings.keepalive
-
-# 0: never. A remedy for leaks that one cannot mend, at the price of a slow request now and then.
-max_requests = settings.max_requests
-max_requests_jitter = settings.max_requests // 10
-# Faster and smaller with several workers; but then a HUP does not load new code.
-preload_app = settings.preload
-
-# Whose X-Forwarded-Proto is believed; everyone else's is ignored.
-forwarded_allow_ips = settings.forwarded_allow_ips
 
 # Everything to standard output, as JSON (a class: see there why not a format).
 accesslog = errorlog = "-"
@@ -56,13 +72,13 @@ logger_class = "app.logs.GunicornLogger"
 _draining = mmap.mmap(-1, 1)
 
 
-def when_ready(server):
+def when_ready(arbiter):
     """At SIGTERM /readyz turns 503 at once, so that a load balancer looks elsewhere; the listener stays open for
     WEB_DRAIN_SECONDS more (gunicorn alone closes it at once), then the usual graceful stop follows."""
 
     def drain(number, frame):
         _draining[0] = 1
-        threading.Timer(settings.drain_seconds, server.signal, (number, frame)).start()
+        threading.Timer(server.drain, arbiter.signal, (number, frame)).start()
 
     signal.signal(signal.SIGTERM, drain)
 

@@ -9,13 +9,11 @@ from app.config import Settings
 def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or Settings.from_env()
     logs.configure(settings)
-    if "boot" in settings.fail:
-        raise RuntimeError("APP_FAIL=boot: refusing to start, as asked")
-
     app = Flask(__name__)
     app.config.from_mapping(
         SECRET_KEY=settings.secret_key,
         TRUSTED_HOSTS=list(settings.trusted_hosts) or None,
+        DEBUG=settings.debug,
         MAX_CONTENT_LENGTH=64 * 1024,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.cookie_secure,

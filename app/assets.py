@@ -30,15 +30,15 @@ def build(source: Path = SOURCE, target: Path = DIST) -> dict[str, str]:
     return names
 
 
-def init_app(app: Flask, dist: Path = DIST) -> None:
+def init_app(app: Flask) -> None:
     names = {}
-    if dist.is_dir():
+    if DIST.is_dir():
         from whitenoise import WhiteNoise
 
-        names = json.loads((dist / "manifest.json").read_text())
+        names = json.loads((DIST / "manifest.json").read_text())
         app.wsgi_app = WhiteNoise(  # type: ignore[method-assign]
             app.wsgi_app,
-            root=str(dist),
+            root=str(DIST),
             prefix="static/",
             allow_all_origins=False,
             immutable_file_test=lambda _path, url: _DIGESTED.fullmatch(url.rpartition("/")[2]),

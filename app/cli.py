@@ -12,7 +12,6 @@ from app.items import KEY
 SEED = ("Check the hull for rust", "Grease the ways", "Test the launch trigger", "Tell the harbour master")
 
 
-@click.command()
 @click.argument("revision", default="head")
 def migrate(revision: str) -> None:
     """Bring the database to REVISION (default: the newest)."""
@@ -21,7 +20,6 @@ def migrate(revision: str) -> None:
     db.migrate(current_app.extensions["db"], revision)
 
 
-@click.command()
 def seed() -> None:
     """Fill an empty list with a few examples."""
     with db.session() as s, s.begin():
@@ -33,7 +31,6 @@ def seed() -> None:
     click.echo(f"{len(SEED)} items added.")
 
 
-@click.command()
 def secret() -> None:
     """Print a strong SECRET_KEY."""
     click.echo(secrets.token_urlsafe(48))
@@ -41,4 +38,4 @@ def secret() -> None:
 
 def init_app(app: Flask) -> None:
     for command in (migrate, seed, secret):
-        app.cli.add_command(command)
+        app.cli.command()(command)

@@ -29,16 +29,14 @@ class Item(Base):
 def make_engine(settings: Settings) -> Engine:
     url = make_url(settings.database_url)
     if url.drivername == "sqlite":
-        if url.database and url.database != ":memory:":
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
         return create_engine(url)
-    # A database that is gone must cost a request seconds, not its whole time limit; a connection that the
-    # database has closed is noticed before it is used; there is one for each thread and never one to wait for.
+    # A database that is gone must cost a request seconds, not its whole time limit; a connection that it has closed
+    # is noticed before it is used; there is one for each thread and never one to wait for.
     return create_engine(
-        url,
+        url.set(password=settings.database_password or url.password),
         pool_pre_ping=True,
-        pool_size=settings.threads,
-        pool_timeout=2,
+        pool_size=settings.database_pool,
         connect_args={"connect_timeout": 2, "options": "-c statement_timeout=5000"},
     )
 
@@ -54,10 +52,7 @@ def migrate(engine: Engine, revision: str = "head") -> None:
 
     config = Config(attributes={"engine": engine})
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    if revision == "base":
-        command.downgrade(config, revision)
-    else:
-        command.upgrade(config, revision)
+    (command.downgrade if revision == "base" else command.upgrade)(config, revision)
 
 
 def init_app(app: Flask) -> None:

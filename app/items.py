@@ -13,6 +13,7 @@ from app.db import Item, session
 KEY = "items"
 LONGEST = 120
 MOST = 200
+HOST = socket.gethostname()
 blueprint = Blueprint("items", __name__)
 
 
@@ -35,7 +36,7 @@ def _show(error: str = "", title: str = "") -> ResponseReturnValue:
     if "page" in settings.fail:
         items = []
     template = "_board.html" if "HX-Request" in request.headers else "page.html"
-    page = render_template(template, items=items, error=error, title=title, host=socket.gethostname(), settings=settings)
+    page = render_template(template, items=items, error=error, title=title, host=HOST, settings=settings)
     return page, 422 if error else 200, {"Cache-Status": status, "Vary": "HX-Request"}
 
 
@@ -64,18 +65,13 @@ def add() -> ResponseReturnValue:
     return _changed("Added.")
 
 
-@blueprint.post("/items/<int:item_id>/toggle")
-def toggle(item_id: int) -> ResponseReturnValue:
+@blueprint.post("/items/<int:item_id>/<any(toggle, remove):action>")
+def change(item_id: int, action: str) -> ResponseReturnValue:
+    """One that is gone already is no error: two people may tick the same list."""
+    statement = update(Item).values(done=not_(Item.done)) if action == "toggle" else delete(Item)
     with session() as s, s.begin():
-        s.execute(update(Item).where(Item.id == item_id).values(done=not_(Item.done)))
-    return _changed("Changed.")
-
-
-@blueprint.post("/items/<int:item_id>/remove")
-def remove(item_id: int) -> ResponseReturnValue:
-    with session() as s, s.begin():
-        s.execute(delete(Item).where(Item.id == item_id))
-    return _changed("Removed.")
+        s.execute(statement.where(Item.id == item_id))
+    return _changed("Changed." if action == "toggle" else "Removed.")
 
 
 def init_app(app: Flask) -> None:

@@ -57,7 +57,7 @@ class GunicornLogger(Logger):
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
         for log in (self.error_log, self.access_log):
-            for handler in log.handlers:
+            if handler := self._get_gunicorn_handler(log):
                 handler.setFormatter(JsonFormatter())
                 handler.setStream(sys.stdout)
 

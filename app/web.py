@@ -9,7 +9,7 @@ from flask import Flask, Response, abort, current_app, g, render_template, reque
 from prometheus_client import Histogram
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException, ServiceUnavailable
+from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError, ServiceUnavailable
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.logs import request_id
@@ -67,10 +67,11 @@ def error_page(error: Exception) -> tuple[str, int, dict[str, str]]:
     if isinstance(error, OperationalError | PoolTimeout):
         current_app.logger.error("database: %s", error.args[0] if error.args else error)
         error = ServiceUnavailable("The database does not answer. Nothing was lost; try again in a moment.")
+    elif isinstance(error, SecurityError):
+        return "Not a host of this app.", 400, {}  # without a host there are no links, hence no page
     elif not isinstance(error, HTTPException):
         current_app.logger.exception("unhandled")
-        error = HTTPException("Something broke on our side. It has been logged under the id below.")
-        error.code = 500
+        error = InternalServerError("Something broke on our side. It has been logged under the id below.")
     # A fragment in place of the list would hide it: htmx is told to show the page as a page.
     headers = {"HX-Retarget": "body"} if "HX-Request" in request.headers else {}
     page = render_template("error.html", error=error, request_id=request_id(request.environ))
@@ -82,7 +83,7 @@ def init_app(app: Flask) -> None:
     app.before_request(refuse_foreign_writes)
     app.after_request(finish)
     app.register_error_handler(Exception, error_page)
-    if app.debug and settings.env == "development":
+    if settings.debug:  # never in production: Settings sees to that
         try:
             from flask_debugtoolbar import DebugToolbarExtension
         except ImportError:

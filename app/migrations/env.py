@@ -8,15 +8,10 @@ from app.db import Base, make_engine
 
 engine = context.config.attributes.get("engine") or make_engine(Settings.from_env())
 
-if context.is_offline_mode():  # `alembic upgrade head --sql`
-    context.configure(url=engine.url, target_metadata=Base.metadata, literal_binds=True)
+with engine.connect() as connection:
+    context.configure(connection=connection, target_metadata=Base.metadata)
     with context.begin_transaction():
+        if engine.dialect.name == "postgresql":
+            # Two deploys at once: the second waits here, then finds nothing to do.
+            connection.execute(text("SELECT pg_advisory_xact_lock(83714)"))
         context.run_migrations()
-else:
-    with engine.connect() as connection:
-        context.configure(connection=connection, target_metadata=Base.metadata)
-        with context.begin_transaction():
-            if engine.dialect.name == "postgresql":
-                # Two deploys at once: the second waits here, then finds nothing to do.
-                connection.execute(text("SELECT pg_advisory_xact_lock(83714)"))
-            context.run_migrations()
