@@ -32,11 +32,11 @@ class ImageTable(Table, frozen=True):
 
 
 class BuildTable(Table, frozen=True):
-    dockerfile: str = "Dockerfile"
-    context: str = "."
+    dockerfile: Annotated[str, Meta(description="path of the Dockerfile")] = "Dockerfile"
+    context: Annotated[str, Meta(description="folder that the build sees, as .dockerignore leaves it")] = "."
     bake: Annotated[str, Meta(description="bake file, used where it exists")] = "docker-bake.hcl"
     target: Annotated[str, Meta(description="bake target, or Dockerfile stage where there is no bake file")] = ""
-    timeout: Duration = "30m"
+    timeout: Annotated[Duration, Meta(description="a longer build is ended")] = "30m"
 
 
 class LintTable(Table, frozen=True):
@@ -47,23 +47,25 @@ class LintTable(Table, frozen=True):
 
 class TestTable(Table, frozen=True):
     target: Annotated[str, Meta(description="Dockerfile target that runs the unit tests")] = "test"
-    tests: Annotated[str, Meta(description="folder of the unit tests")] = ""
+    tests: Annotated[str, Meta(description="folder of the unit tests; default: tests/unit, else tests")] = ""
     command: Annotated[str, Meta(description="what to run instead of the image's own command")] = ""
-    timeout: Duration = "10m"
+    timeout: Annotated[Duration, Meta(description="a longer run of the tests is ended: exit code 7")] = "10m"
 
 
 class IntegrationTable(Table, frozen=True):
-    compose: str = "docker-compose.test.yml"
-    tests: str = "tests/integration"
-    timeout: Duration = "10m"
+    compose: Annotated[str, Meta(description="the stack that the tests run against")] = "docker-compose.test.yml"
+    tests: Annotated[str, Meta(description="their folder; the stage is skipped without it")] = "tests/integration"
+    timeout: Annotated[Duration, Meta(description="a longer run of the tests is ended: exit code 7")] = "10m"
 
 
 class ScanTable(Table, frozen=True):
-    fail_on: Literal["CRITICAL", "HIGH", "MEDIUM", "LOW"] = "HIGH"
+    fail_on: Annotated[
+        Literal["CRITICAL", "HIGH", "MEDIUM", "LOW"], Meta(description="least severity that stops an image")
+    ] = "HIGH"
     unfixed: Annotated[Literal["report", "fail"], Meta(description="what a finding without a fix does")] = "report"
     database: Annotated[str, Meta(description="'auto', or a folder, OCI layout or registry reference")] = "auto"
     database_age: Annotated[Duration, Meta(description="an older database is stale")] = "48h"
-    timeout: Duration = "10m"
+    timeout: Annotated[Duration, Meta(description="a longer scan is ended, and proves nothing: exit code 4")] = "10m"
 
 
 class PublishTable(Table, frozen=True):
@@ -71,8 +73,10 @@ class PublishTable(Table, frozen=True):
 
 
 class DeployTable(Table, frozen=True):
-    target: Literal["compose"] = "compose"
-    url: str = "http://127.0.0.1:8000"
+    target: Annotated[Literal["compose"], Meta(description="kind of place: docker compose on this machine")] = "compose"
+    url: Annotated[str, Meta(description="where the app answers; its port is the one published")] = (
+        "http://127.0.0.1:8000"
+    )
     compose: Annotated[str, Meta(description="compose file; without one, the image runs by itself")] = (
         "docker-compose.yml"
     )
@@ -83,7 +87,7 @@ class DeployTable(Table, frozen=True):
     health: Annotated[str, Meta(description="path that must answer 200; default: / below 500")] = ""
     version: Annotated[str, Meta(description="path that answers JSON with the commit baked in")] = ""
     checks: Annotated[int, Meta(ge=1, le=20, description="answers in a row that count as live")] = 3
-    timeout: Duration = "2m"
+    timeout: Annotated[Duration, Meta(description="how long a new version may take to answer right")] = "2m"
 
 
 class Settings(Table, frozen=True):

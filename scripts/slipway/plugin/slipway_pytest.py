@@ -8,6 +8,7 @@ pytest-docker does not.
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,16 @@ import pytest
 def _compose(project: str, file: str, *args: str) -> "subprocess.CompletedProcess[str]":
     command = ["docker", "compose", "--ansi", "never", "--file", file, "--project-name", project, *args]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Move behind pytest-docker: of two plugins the later one's fixtures win, and one named with `-p` comes first.
+
+    Without this, pytest-docker's own would start a second stack through a shell.
+    """
+    plugins = early_config.pluginmanager
+    name = plugins.get_name(sys.modules[__name__])
+    plugins.register(plugins.unregister(name=name), name)
 
 
 @pytest.fixture(scope="session")
