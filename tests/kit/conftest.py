@@ -1,0 +1,102 @@
+"""Fixtures for tests that run the real command on the real engine."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import trivydb
+from support import REPOSITORY, Engine, Project, docker, free_port
+
+from slipway.tools import images
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out what this machine cannot run, saying so; on CI that is a failure, never a silent green."""
+    missing = ""
+    if item.get_closest_marker("engine") and not _engine_answers():
+        missing = "no Docker engine answers here"
+    elif item.get_closest_marker("root") and (os.geteuid() != 0 or not shutil.which("dockerd")):
+        missing = "needs root and dockerd on this machine"
+    if missing:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(missing)
+
+
+_answers: list[bool] = []
+
+
+def _engine_answers() -> bool:
+    if not _answers:
+        try:
+            _answers.append(bool(docker("version", "--format", "{{.Server.Version}}").stdout.strip()))
+        except OSError:
+            _answers.append(False)
+    return _answers[0]
+
+
+@pytest.fixture(scope="session")
+def base_images() -> dict[str, str]:
+    """The images that a run takes on this machine, by variable: the pinned ones, or their stand-ins."""
+    return dict(asyncio.run(images.choose(REPOSITORY)).variables)
+
+
+@pytest.fixture(scope="session")
+def registry_port() -> Iterator[int]:
+    """A port for the local registry of all projects of this session; what runs push there goes with it."""
+    port = free_port()
+    yield port
+    docker("rm", "-fv", f"slipway-registry-{port}")
+    docker("volume", "rm", "-f", f"slipway-registry-{port}")
+    Project.remove_images(f"localhost:{port}/*", "slipway.invalid/t-*")
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A vulnerability database that is fresh and knows the recorded advisories."""
+    return trivydb.write(tmp_path_factory.mktemp("database"))
+
+
+@pytest.fixture
+def project(
+    request: pytest.FixtureRequest, tmp_path: Path, base_images: dict[str, str], registry_port: int, database: Path
+) -> Iterator[Callable[..., Project]]:
+    """Makes small projects in folders of their own.
+
+    After the test nothing of a run may be left: no container, network or volume, no process, no half-written file.
+    What a deploy left running on purpose is removed.
+    """
+    made: list[Project] = []
+
+    def make(folder: Path | None = None, **files: str | None) -> Project:
+        new = Project.make(folder or tmp_path, base_images, registry_port, database, files)
+        made.append(new)
+        return new
+
+    yield make
+    left = [line for one in made for line in one.end()]
+    assert not left, f"left behind: {left}"
+
+
+@pytest.fixture(scope="session")
+def ready(base_images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The shared layers of all small projects, built once, so that no test's clock pays for them."""
+    subprocess.run(
+        ["docker", "pull", "--quiet", base_images["PYTHON_IMAGE"]], capture_output=True, timeout=300, check=False
+    )
+
+
+@pytest.fixture
+def engine() -> Iterator[Callable[..., Engine]]:
+    """Starts engines of our own, which may be frozen and killed; ends them, by process id."""
+    started: list[Engine] = []
+
+    def start(*, store: bool = True) -> Engine:
+        started.append(Engine(store=store))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.end()
