@@ -16,6 +16,7 @@ class Group(click.Group):
     """Turns our errors into two lines and the right exit code; a traceback never reaches the user."""
 
     def main(self, *args: object, **extra: object) -> None:  # type: ignore[override]
+        """Run, and end with our exit codes whatever is raised."""
         try:
             super().main(*args, standalone_mode=False, **extra)  # type: ignore[call-overload]
         except click.exceptions.Exit as done:
@@ -48,7 +49,7 @@ directory = click.option(
 )
 
 
-@click.group(cls=Group, context_settings=CONTEXT)
+@click.group(cls=Group, context_settings=CONTEXT, epilog=examples("slipway run", "slipway plan -C ../shop"))
 @click.version_option(__version__, prog_name="slipway")
 def main() -> None:
     """Take a Dockerised Flask app from a commit to a verified deployment."""
@@ -118,7 +119,7 @@ def plan(as_json: bool, directory: Path) -> None:
 @main.command(epilog=examples("slipway stop", "slipway stop -C ../shop"))
 @directory
 def stop(directory: Path) -> None:
-    """Remove the containers and networks that runs of this project started. Data volumes stay."""
+    """Remove what runs of this project have started. Data volumes stay."""
     from slipway.pipeline import removal
 
     removed = asyncio.run(removal.stop(directory.resolve()))
@@ -128,7 +129,7 @@ def stop(directory: Path) -> None:
 @main.command(epilog=examples("slipway clean", "slipway clean -C ../shop"))
 @directory
 def clean(directory: Path) -> None:
-    """Stop, and remove data volumes, images, stand-ins and caches of Slipway's too."""
+    """Stop, and remove Slipway's data volumes, images and caches too."""
     from slipway import config
     from slipway.pipeline import removal
 

@@ -27,11 +27,15 @@ class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, renam
 
 
 class ImageTable(Table, frozen=True):
+    """[image]: what the image is called and for which platforms."""
+
     name: Annotated[str, Meta(description="repository without tag; default: localhost:5001/<folder>")] = ""
     platforms: Annotated[tuple[str, ...], Meta(description="default: the engine's own")] = ()
 
 
 class BuildTable(Table, frozen=True):
+    """[build]: what is built, from what."""
+
     dockerfile: Annotated[str, Meta(description="path of the Dockerfile")] = "Dockerfile"
     context: Annotated[str, Meta(description="folder that the build sees, as .dockerignore leaves it")] = "."
     bake: Annotated[str, Meta(description="bake file, used where it exists")] = "docker-bake.hcl"
@@ -40,12 +44,16 @@ class BuildTable(Table, frozen=True):
 
 
 class LintTable(Table, frozen=True):
+    """[lint]: how strict the linters are."""
+
     threshold: Annotated[
         Literal["error", "warning", "info", "style"], Meta(description="hadolint level that fails")
     ] = "warning"
 
 
 class TestTable(Table, frozen=True):
+    """[test]: the unit tests."""
+
     target: Annotated[str, Meta(description="Dockerfile target that runs the unit tests")] = "test"
     tests: Annotated[str, Meta(description="folder of the unit tests; default: tests/unit, else tests")] = ""
     command: Annotated[str, Meta(description="what to run instead of the image's own command")] = ""
@@ -53,12 +61,16 @@ class TestTable(Table, frozen=True):
 
 
 class IntegrationTable(Table, frozen=True):
+    """[integration]: the tests of the running stack."""
+
     compose: Annotated[str, Meta(description="the stack that the tests run against")] = "docker-compose.test.yml"
     tests: Annotated[str, Meta(description="their folder; the stage is skipped without it")] = "tests/integration"
     timeout: Annotated[Duration, Meta(description="a longer run of the tests is ended: exit code 7")] = "10m"
 
 
 class ScanTable(Table, frozen=True):
+    """[scan]: what stops an image, and the data that it is scanned with."""
+
     fail_on: Annotated[
         Literal["CRITICAL", "HIGH", "MEDIUM", "LOW"], Meta(description="least severity that stops an image")
     ] = "HIGH"
@@ -69,10 +81,14 @@ class ScanTable(Table, frozen=True):
 
 
 class PublishTable(Table, frozen=True):
+    """[publish]: the registry of local runs."""
+
     registry_port: Annotated[Port, Meta(description="port of the local registry on 127.0.0.1")] = 5001
 
 
 class DeployTable(Table, frozen=True):
+    """[deploy.<environment>]: where it runs, and how it is proven to."""
+
     target: Annotated[Literal["compose"], Meta(description="kind of place: docker compose on this machine")] = "compose"
     url: Annotated[str, Meta(description="where the app answers; its port is the one published")] = (
         "http://127.0.0.1:8000"
@@ -91,6 +107,8 @@ class DeployTable(Table, frozen=True):
 
 
 class Settings(Table, frozen=True):
+    """The whole of slipway.toml."""
+
     image: ImageTable = ImageTable()
     build: BuildTable = BuildTable()
     lint: LintTable = LintTable()

@@ -67,6 +67,7 @@ class Rules:
     exceptions: tuple[str, ...]
 
     def excluded(self, name: str) -> bool:
+        """Whether a path, relative to the context, is left out."""
         return self.spec.match_file(name)
 
     def prune(self, folder: str) -> bool:

@@ -43,7 +43,7 @@ class Terminal:
             self._done[event.stage] = event.result
         elif event.kind is Kind.RUN_FINISHED and event.run:
             self._live.stop()
-            self._console.print(table(event.run.stages, self._console.width))
+            self._console.print(table(event.run.stages))
             self._console.print(closing(event.run), soft_wrap=True)
 
     def close(self) -> None:
@@ -63,12 +63,14 @@ class Terminal:
         return grid
 
 
-def _grid() -> Table:
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(width=3, justify="right")
-    grid.add_column(min_width=12, no_wrap=True)
-    grid.add_column(justify="right", min_width=7, no_wrap=True)
-    grid.add_column(no_wrap=True, overflow="ellipsis")
+def _grid(*, whole: bool = False) -> Table:
+    """Columns for mark, name, seconds and reason; `whole` wraps a long reason, else it is cut at the edge."""
+    grid = Table.grid(padding=(0, 1), expand=True)
+    grid.add_column(width=3, justify="right", no_wrap=True)
+    grid.add_column(width=12, no_wrap=True)
+    grid.add_column(width=8, justify="right", no_wrap=True)
+    # The only flexible column: else rich takes the room for a long reason from the marks.
+    grid.add_column(ratio=1, no_wrap=not whole, overflow="fold" if whole else "ellipsis")
     return grid
 
 
@@ -87,9 +89,9 @@ def _row(grid: Table, result: StageResult) -> None:
     grid.add_row(Text(mark, style), Text(result.name, "dim" if quiet else ""), Text(seconds, "dim"), reason)
 
 
-def table(stages: tuple[StageResult, ...], width: int) -> RenderableType:
+def table(stages: tuple[StageResult, ...]) -> RenderableType:
     """The stages of a finished run, a line each."""
-    grid = _grid()
+    grid = _grid(whole=True)
     for stage in stages:
         _row(grid, stage)
     return grid

@@ -30,6 +30,7 @@ class Outcome:
 
     @property
     def green(self) -> bool:
+        """Whether later stages may build on it."""
         return self.status in GREEN
 
 

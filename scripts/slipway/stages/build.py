@@ -18,7 +18,7 @@ from slipway.tools.buildx import Bake, Progress
 from slipway.tools.process import Finished
 
 # One constant for all builds: the commit's time would give every release other layers (facts: measured).
-SOURCE_DATE_EPOCH = "1735689600"  # 2025-01-01
+SOURCE_DATE_EPOCH = "1767225600"  # 2026-01-01
 
 
 def layout_folder(context: Context) -> Path:

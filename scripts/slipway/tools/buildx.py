@@ -24,6 +24,7 @@ class Bake:
     variables: Mapping[str, str] = field(default_factory=dict)
 
     def source(self) -> list[str]:
+        """The options that name it."""
         return ["--file", str(self.file) if self.file else "-"]
 
     async def plan(self, *targets: str) -> dict[str, Any]:

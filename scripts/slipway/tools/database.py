@@ -33,6 +33,7 @@ class Database:
         return f"{self.updated:%Y-%m-%dT%H:%M:%SZ} {(self.cache / 'db' / 'trivy.db').stat().st_size}"
 
     def age_hours(self, now: datetime) -> float:
+        """Hours since its data were put together; negative where that is in the future."""
         return (now - self.updated).total_seconds() / 3600
 
 

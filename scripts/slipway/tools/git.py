@@ -18,6 +18,7 @@ class Source:
 
     @property
     def dirty(self) -> bool:
+        """Whether what lies here is anything else than the commit."""
         return self.changed > 0 or not self.commit
 
 

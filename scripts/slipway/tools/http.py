@@ -18,6 +18,7 @@ class Answer:
     body: bytes
 
     def json(self) -> Any:
+        """The body as JSON. Raises ValueError."""
         return json.loads(self.body)
 
 

@@ -32,6 +32,7 @@ class Images:
 
     @property
     def registry(self) -> str:
+        """The image of the local registry."""
         return self.variables["REGISTRY_IMAGE"]
 
 

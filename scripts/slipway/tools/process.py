@@ -25,6 +25,7 @@ class Finished:
 
     @property
     def ok(self) -> bool:
+        """Whether it ended by itself, and well."""
         return self.code == 0 and not self.timed_out
 
     @property
