@@ -83,7 +83,11 @@ class Scheduler:
 
     async def _prepare(self, stage: Stage) -> Any:
         assert stage.prepare
-        return await stage.prepare(self.context.at(stage.name, doing=self._doing(stage)))
+        doing = self._doing(stage)
+        try:
+            return await stage.prepare(self.context.at(stage.name, doing=doing))
+        finally:
+            doing("")
 
     def _doing(self, stage: Stage) -> Callable[[str], None]:
         return lambda text: self.emit(Event(kind=Kind.STAGE_DOING, at=self._now(), stage=stage.name, text=text))

@@ -47,7 +47,7 @@ async def run(context: Context) -> Outcome:
         _hadolint(context, dockerfile), _checks(context), *[_compose(context, f) for f in files]
     )
     findings = [finding for found in results for finding in found]
-    checks = "" if context.engine and context.engine.checks else " · BuildKit checks: buildx too old, left to hadolint"
+    checks = "" if context.engine and context.engine.checks else " · BuildKit checks need buildx 0.15"
     stopping = [f for f in findings if f.stops]
     if stopping:
         count, first = len(stopping), stopping[0]
