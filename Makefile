@@ -6,7 +6,7 @@
 PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
 READY := $(PYTHON) scripts/bootstrap
 SLIPWAY := uv run --project scripts --locked --no-dev slipway
-KIT_TESTS := uv run --project scripts --locked pytest -c scripts/pyproject.toml --rootdir=.
+KIT_TESTS := uv run --project scripts --locked pytest
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do \

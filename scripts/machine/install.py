@@ -27,10 +27,12 @@ class Plan:
 
     @property
     def by_hand(self) -> str:
-        """The same as one shell line, for who has to type it."""
-        steps = [f"mkdir -p {path.parent} && printf '%s' '{text}' > {path}".replace("\n", "\\n").replace("'%s'", "'%b'")
-                 for path, text in self.files]
-        return packages.sudo(" && ".join([*steps, "apt-get update", "apt-get install -y " + " ".join(self.packages)]))
+        """The same as one line for a shell, for who has to type it."""
+        sudo = "" if os.geteuid() == 0 else "sudo "
+        steps = [f"{sudo}mkdir -p {path.parent}" for path, _ in self.files if not path.parent.exists()]
+        steps += ["printf '%s' | %stee %s" % (text.replace("\n", "\\n"), sudo, path) for path, text in self.files]
+        steps += [f"{sudo}apt-get update", f"{sudo}apt-get install -y --no-install-recommends {' '.join(self.packages)}"]
+        return " && ".join(steps)
 
 
 def plan(engine: bool, plugins: tuple[str, ...]) -> Plan | None:

@@ -1,0 +1,26 @@
+"""SUITE says on which Debians: bookworm (12), trixie (13) or both."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import bare
+import pytest
+
+SUITES = {"bookworm": ["bookworm"], "trixie": ["trixie"], "both": ["bookworm", "trixie"]}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "suite" in metafunc.fixturenames:
+        wanted = os.environ.get("SUITE", "both")
+        if wanted not in SUITES:
+            raise pytest.UsageError(f"SUITE={wanted} is none of {', '.join(SUITES)}.")
+        metafunc.parametrize("suite", SUITES[wanted], scope="module")
+
+
+@pytest.fixture(scope="module")
+def machine(suite: str) -> Iterator[bare.Machine]:
+    """One machine for the tests of a module, which use it one after the other as its user would."""
+    with bare.machine(suite) as made:
+        yield made
