@@ -62,4 +62,5 @@ def test_anything_else_fails(answering, answer):
 def test_nobody_listening_fails():
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        assert probe(unused.getsockname()[1]).returncode == 1
+        done = probe(unused.getsockname()[1])
+    assert (done.returncode, done.stderr) == (1, "[Errno 111] Connection refused\n")
