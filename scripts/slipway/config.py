@@ -4,21 +4,23 @@ Every key has a default: a repository with only a Dockerfile and a folder of tes
 `SLIPWAY_<TABLE>_<KEY>` (SLIPWAY_SCAN_DATABASE, SLIPWAY_LINT_THRESHOLD) wins over the file.
 """
 
-import difflib
 import os
 import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
 
+from slipway import mistakes
 from slipway.errors import UsageError
 
 FILE = "slipway.toml"
-Duration = Annotated[str, Meta(pattern=r"^[0-9]+(s|m|h)$", examples=["90s", "15m", "48h"])]
+Duration = Annotated[str, Meta(pattern=r"^[1-9][0-9]*(s|m|h)$", examples=["90s", "15m", "48h"])]
+UrlPath = Annotated[str, Meta(pattern=r"^(/.*)?$", examples=["/readyz"])]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 
 
@@ -100,10 +102,19 @@ class DeployTable(Table, frozen=True):
     migrate: Annotated[str, Meta(description="one-shot service that runs before a new version takes traffic")] = (
         "migrate"
     )
-    health: Annotated[str, Meta(description="path that must answer 200; default: / below 500")] = ""
-    version: Annotated[str, Meta(description="path that answers JSON with the commit baked in")] = ""
+    health: Annotated[UrlPath, Meta(description="path that must answer 200; default: / below 500")] = ""
+    version: Annotated[UrlPath, Meta(description="path that answers JSON with the commit baked in")] = ""
     checks: Annotated[int, Meta(ge=1, le=20, description="answers in a row that count as live")] = 3
     timeout: Annotated[Duration, Meta(description="how long a new version may take to answer right")] = "2m"
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        try:
+            usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:  # a port beyond 65535
+            usable = False
+        if not usable:
+            raise ValueError(f'`url` "{self.url}" is not a URL such as http://127.0.0.1:8000')
 
 
 class Settings(Table, frozen=True):
@@ -160,93 +171,45 @@ def load(root: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     try:
         return msgspec.convert(tables, Settings)
     except msgspec.ValidationError as error:
-        raise UsageError(_explain(str(error), text, chosen)) from error
+        raise UsageError(mistakes.explain(error, FILE, text, tables, Settings, chosen)) from error
 
 
 def _from_environment(tables: dict[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
     """Lay the variables over the tables; returns path → variable, so that an error can name the variable."""
     chosen: dict[str, str] = {}
     for field in msgspec.structs.fields(Settings):
-        kind = field.type
-        if not (isinstance(kind, type) and issubclass(kind, Table)):
-            continue
-        for key in msgspec.structs.fields(kind):
+        if get_origin(field.type) is dict:
+            continue  # environments have names of the user's own
+        for key in msgspec.structs.fields(field.type):
             variable = f"SLIPWAY_{field.name}_{key.name}".upper()
-            value = environ.get(variable)
-            if not value:
-                continue
             table = tables.setdefault(field.encode_name, {})
-            if isinstance(table, dict):
-                table[key.encode_name] = int(value) if _is_int(kind, key.name) and value.isdigit() else value
-                chosen[f"$.{field.encode_name}.{key.encode_name}"] = variable
-    port = environ.get("SLIPWAY_PORT")
-    if port:
-        if not port.isdigit() or not 0 < int(port) < 65536:
-            raise UsageError(f"SLIPWAY_PORT is {port!r}: it must be a port number from 1 to 65535, such as 8001.")
-        local = (
-            tables.setdefault("deploy", {}).setdefault("local", {})
-            if isinstance(tables.get("deploy", {}), dict)
-            else {}
-        )
-        local.setdefault("url", "http://127.0.0.1:8000")
-        local["url"] = re.sub(r":\d+$", "", str(local["url"]).rstrip("/")) + f":{port}"
+            if (text := environ.get(variable)) and isinstance(table, dict):
+                table[key.encode_name] = _value(text, key.type)
+                chosen[f"{field.encode_name}.{key.encode_name}"] = variable
+    if port := environ.get("SLIPWAY_PORT"):
+        _lay_port(tables, port)
     return chosen
 
 
-def _is_int(kind: type[Table], name: str) -> bool:
-    return isinstance(getattr(kind(), name), int)
+def _value(text: str, kind: Any) -> Any:
+    """A variable's text as a value for a key of this type: numbers are read, lists are split at commas."""
+    while get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    if get_origin(kind) is tuple:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return int(text) if kind is int and re.fullmatch("[0-9]+", text) else text
 
 
-def _explain(message: str, text: str, chosen: Mapping[str, str]) -> str:
-    """Turn "… - at `$.lint`" into file, line and mend."""
-    what, _, path = message.partition(" - at `")
-    path = path.rstrip("`") or "$"
-    unknown = re.search(r"unknown field `(.*)`", what)
-    if unknown:
-        key = unknown[1]
-        table, known = _table(path)
-        near = difflib.get_close_matches(key, known, 1)
-        mend = f'Did you mean "{near[0]}"?' if near else f"Known keys: {', '.join(known)}."
-        place = f"in [{table}]" if table else "at the top"
-        return f"{FILE}:{_line(text, table, key)}: unknown key {key!r} {place}. {mend}".replace("'", '"')
-    if path in chosen:
-        return f"{chosen[path]} is not usable: {_plain(what)}. Change the variable, or unset it."
-    table, _, key = path.removeprefix("$.").rpartition(".")
-    return f"{FILE}:{_line(text, table, key)}: {path.removeprefix('$.')}: {_plain(what)}. Correct the value."
-
-
-def _plain(what: str) -> str:
-    what = re.sub(r"Expected `(\w+)`, got `(\w+)`", r"expected \1, found \2", what)
-    what = what.replace("matching regex '^[0-9]+(s|m|h)$'", "such as 90s, 15m or 48h")
-    return what[:1].lower() + what[1:]
-
-
-def _table(path: str) -> tuple[str, list[str]]:
-    """The table that a path such as $.lint or $.deploy[...] means, and the keys it knows."""
-    name = path.removeprefix("$").lstrip(".")
-    kind: Any = Settings
-    if name.startswith("deploy"):
-        return "deploy.…", [f.encode_name for f in msgspec.structs.fields(DeployTable)]
-    for field in msgspec.structs.fields(Settings):
-        if field.encode_name == name:
-            kind = field.type
-    return name, [f.encode_name for f in msgspec.structs.fields(kind)]
-
-
-def _line(text: str, table: str, key: str) -> int:
-    """The line on which `key` stands in `table` (TOML readers keep no positions): the first that fits."""
-    inside = not table
-    for number, line in enumerate(text.splitlines(), 1):
-        head = re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line)
-        if head:
-            name = head[1].strip().strip('"')
-            inside = (
-                name == table
-                or (table.startswith("deploy") and name.startswith("deploy"))
-                or (name == key and not table)
-            )
-            if inside and name == key:
-                return number
-        elif inside and re.match(rf'\s*"?{re.escape(key)}"?\s*[=.]', line):
-            return number
-    return 1
+def _lay_port(tables: dict[str, Any], port: str) -> None:
+    """SLIPWAY_PORT is the port of the environment `local`. Where only others are named, it makes no `local` beside
+    them: that would change which one is the default."""
+    if not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65536:
+        raise UsageError(f"SLIPWAY_PORT is {port!r}: it must be a port number from 1 to 65535, such as 8001.")
+    deploy = tables.setdefault("deploy", {})
+    if not isinstance(deploy, dict) or (deploy and "local" not in deploy):
+        return
+    local = deploy.setdefault("local", {})
+    url = local.setdefault("url", DeployTable().url) if isinstance(local, dict) else None
+    if isinstance(url, str) and (parts := urlsplit(url)).hostname:
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        local["url"] = parts._replace(netloc=f"{host}:{port}").geturl()

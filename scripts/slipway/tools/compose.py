@@ -9,7 +9,7 @@ from typing import Any
 
 from slipway.errors import SlipwayError
 from slipway.policy.compose import PLACEHOLDER
-from slipway.tools.docker import docker
+from slipway.tools.docker import containers, docker
 from slipway.tools.process import Finished
 
 
@@ -60,27 +60,28 @@ class Project:
             cwd=self.root, env=self.variables, stdin=self.model or None, timeout=timeout, log=self.log,
         )  # fmt: skip
 
-    async def ps(self) -> list[dict[str, Any]]:
-        """The project's containers; compose prints one object a line."""
-        done = await self("ps", "--all", "--format", "json")
-        return [json.loads(line) for line in done.out.splitlines() if line.startswith("{")]
-
-    async def port(self, service: str, container_port: int) -> str:
-        """host:port at which a service is published."""
-        return (await self("port", service, str(container_port))).out.strip()
-
     async def ill(self) -> list[str]:
-        """What is not as it should be, though `up --wait` said so: it has false greens."""
-        said = []
-        for box in await self.ps():
-            state, health, code = box.get("State"), box.get("Health"), box.get("ExitCode", 0)
-            if state == "exited" and code == 0:
-                continue  # a one-shot that is done
-            if state != "running" or health not in ("", "healthy", None):
-                said.append(f"{box.get('Service')} is {health or state}" + (f" ({code})" if state == "exited" else ""))
-        return said
+        """What is not as it should be, though `up --wait` said so: it has false greens (a crash loop seen between two
+        crashes counts as ready)."""
+        boxes = await containers(f"label=com.docker.compose.project={self.name}")
+        return [said for box in boxes if (said := _ill(box))]
 
     async def logs(self, lines: int = 20) -> str:
         """The last lines of every service."""
         done = await self("logs", "--no-color", "--timestamps", "--tail", str(lines))
         return done.out.replace("\x1b[2K", "")
+
+
+def _ill(box: dict[str, Any]) -> str:
+    name = box["Config"]["Labels"].get("com.docker.compose.service", box["Name"])
+    state, health = box["State"], box["State"].get("Health") or {}
+    if state["Status"] == "exited":
+        return "" if state["ExitCode"] == 0 else f"{name} ended with {state['ExitCode']}"  # 0: a one-shot that is done
+    if box.get("RestartCount"):
+        return f"{name} was restarted {box['RestartCount']} times"
+    if state["Status"] != "running":
+        return f"{name} is {state['Status']}"
+    if health.get("Status", "healthy") == "healthy":
+        return ""
+    output = " ".join(str((health.get("Log") or [{}])[-1].get("Output", "")).split())
+    return f"{name} is {health['Status']}" + (f": its health check says {output[:200]!r}" if output else "")
