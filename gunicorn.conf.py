@@ -8,7 +8,10 @@ import sys
 import threading
 from dataclasses import dataclass
 
+from gunicorn.glogging import Logger
+
 from app.config import ConfigError, Settings, choice, flag, number, read_all, variable
+from app.logs import JsonFormatter, request_id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +66,38 @@ worker_tmp_dir = "/dev/shm"  # noqa: S108
 # Off: it would be a socket in a home directory that this user does not have, on a disk that is read-only.
 control_socket_disable = True
 
-# Everything to standard output, as JSON (a class: see there why not a format).
+
+class JsonLogger(Logger):
+    """JSON too. A class and not a format string: a header with a quote in it would break or forge a formatted line."""
+
+    def setup(self, cfg):
+        super().setup(cfg)
+        for log in (self.error_log, self.access_log):
+            if handler := self._get_gunicorn_handler(log):
+                handler.setFormatter(JsonFormatter())
+                handler.setStream(sys.stdout)
+
+    def access(self, resp, req, environ, request_time):
+        status = int(str(resp.status).split(None, 1)[0])
+        if environ["PATH_INFO"] in ("/livez", "/readyz") and status < 400:
+            return  # a line every few seconds that says nothing happened
+        fields = {
+            "method": environ["REQUEST_METHOD"],
+            "path": environ["PATH_INFO"],
+            "status": status,
+            "milliseconds": round(request_time.total_seconds() * 1000, 1),
+            "bytes": getattr(resp, "sent", None),
+            "client": environ.get("REMOTE_ADDR"),
+            "agent": environ.get("HTTP_USER_AGENT"),
+            "request_id": request_id(environ),
+        }
+        self.access_log.info("%s %s", fields["method"], fields["path"], extra={"fields": fields})
+
+
+# Everything to standard output.
 accesslog = errorlog = "-"
 loglevel = settings.log_level
-logger_class = "app.logs.GunicornLogger"
+logger_class = JsonLogger
 
 # A byte that master and workers share: not 0 once we are told to stop.
 _draining = mmap.mmap(-1, 1)

@@ -28,7 +28,7 @@ def _load() -> tuple[list[dict], str]:
     return items, "items; fwd=miss"
 
 
-def _show(error: str = "", title: str = "") -> ResponseReturnValue:
+def _show(error: str = "", title: str = "", focus: int = 0) -> ResponseReturnValue:
     settings = current_app.config["SETTINGS"]
     if "slow" in settings.fail:
         time.sleep(settings.slow_seconds)
@@ -36,14 +36,14 @@ def _show(error: str = "", title: str = "") -> ResponseReturnValue:
     if "page" in settings.fail:
         items = []
     template = "_board.html" if "HX-Request" in request.headers else "page.html"
-    page = render_template(template, items=items, error=error, title=title, host=HOST, settings=settings)
-    return page, 422 if error else 200, {"Cache-Status": status, "Vary": "HX-Request"}
+    about = {"items": items, "error": error, "title": title, "focus": focus, "host": HOST, "settings": settings}
+    return render_template(template, **about), 422 if error else 200, {"Cache-Status": status, "Vary": "HX-Request"}
 
 
-def _changed(message: str) -> ResponseReturnValue:
+def _changed(message: str, focus: int = 0) -> ResponseReturnValue:
     cache.drop(KEY)
     if "HX-Request" in request.headers:
-        return _show()
+        return _show(focus=focus)  # who ticks by keyboard stays on that line
     flash(message)
     return redirect(url_for("items.index"), 303)
 
@@ -71,7 +71,7 @@ def change(item_id: int, action: str) -> ResponseReturnValue:
     statement = update(Item).values(done=not_(Item.done)) if action == "toggle" else delete(Item)
     with session() as s, s.begin():
         s.execute(statement.where(Item.id == item_id))
-    return _changed("Changed." if action == "toggle" else "Removed.")
+    return _changed("Changed.", item_id) if action == "toggle" else _changed("Removed.")
 
 
 def init_app(app: Flask) -> None:

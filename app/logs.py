@@ -9,11 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import has_request_context, request
-from gunicorn.glogging import Logger
 
 from app.config import Settings
 
-PROBES = ("/livez", "/readyz")
 _VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -49,30 +47,3 @@ def configure(settings: Settings) -> None:
         logging.captureWarnings(True)
     logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
     logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # eleven lines of nothing
-
-
-class GunicornLogger(Logger):
-    """A class and not a format string: a header with a quote in it would break or forge a formatted line."""
-
-    def setup(self, cfg: Any) -> None:
-        super().setup(cfg)
-        for log in (self.error_log, self.access_log):
-            if handler := self._get_gunicorn_handler(log):
-                handler.setFormatter(JsonFormatter())
-                handler.setStream(sys.stdout)
-
-    def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: Any) -> None:
-        status = int(str(resp.status).split(None, 1)[0])
-        if environ["PATH_INFO"] in PROBES and status < 400:
-            return  # a line every few seconds that says nothing happened
-        fields = {
-            "method": environ["REQUEST_METHOD"],
-            "path": environ["PATH_INFO"],
-            "status": status,
-            "milliseconds": round(request_time.total_seconds() * 1000, 1),
-            "bytes": getattr(resp, "sent", None),
-            "client": environ.get("REMOTE_ADDR"),
-            "agent": environ.get("HTTP_USER_AGENT"),
-            "request_id": request_id(environ),
-        }
-        self.access_log.info("%s %s", fields["method"], fields["path"], extra={"fields": fields})

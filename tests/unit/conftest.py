@@ -1,5 +1,7 @@
 """An app on a fresh SQLite file for each test, made with whatever environment the test wants."""
 
+import os
+import runpy
 import shutil
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 from app import create_app, db
 from app.config import Settings
 
+ROOT = Path(__file__).parents[2]
 STRONG = "mR7vQ2xNp9LtW4sYbZ8cK1fGh3jD5aEu"
 
 
@@ -63,3 +66,14 @@ def no_database(app, monkeypatch):
 
     monkeypatch.setattr(app.extensions["db"], "connect", refuse)
     monkeypatch.setattr("app.items.session", refuse)
+
+
+@pytest.fixture
+def configuration(monkeypatch):
+    """What gunicorn.conf.py makes of an environment, without starting anything."""
+
+    def read(**env: str) -> dict:
+        monkeypatch.setattr(os, "environ", env)
+        return runpy.run_path(str(ROOT / "gunicorn.conf.py"))
+
+    return read

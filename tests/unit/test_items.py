@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from app.items import LONGEST
@@ -43,6 +45,16 @@ def test_tick_and_untick(client):
     assert "All 1 done: ready to launch." in client.get("/").text
     client.post("/items/1/toggle")
     assert 'aria-pressed="false"' in client.get("/").text
+
+
+def test_who_ticks_by_keyboard_stays_on_that_line(client):
+    def focused(answer):
+        return re.findall(r'id="([\w-]+)"[^>]* autofocus', answer.text)
+
+    assert focused(client.get("/")) == ["title"]
+    add(client, "Grease")
+    assert focused(client.post("/items/1/toggle", headers=HTMX)) == ["item-1"]
+    assert focused(client.post("/items/1/remove", headers=HTMX)) == ["title"]
 
 
 def test_remove(client):

@@ -11,7 +11,7 @@ import pytest
 from conftest import STRONG
 from gunicorn.config import Config
 
-from app.logs import GunicornLogger, JsonFormatter, configure
+from app.logs import JsonFormatter, configure
 
 NASTY = 'quote " backslash \\ newline \n null \0 emoji \U0001f6a2 lone \ud800 ESC \x1b[2K'
 
@@ -89,24 +89,31 @@ def test_in_development_lines_are_for_people(configured, capsys):
     assert capsys.readouterr().out == "WARNING:app:hello\n"
 
 
-def access(capsys, path="/", status="200 OK", **environ) -> str:
-    logger = GunicornLogger(Config())
-    logger.cfg.set("accesslog", "-")
-    logger.setup(logger.cfg)
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "REMOTE_ADDR": "10.0.0.1"} | environ
-    logger.access(SimpleNamespace(status=status, sent=12), None, environ, timedelta(milliseconds=3.5))
-    return capsys.readouterr().out
+@pytest.fixture
+def access(configuration, capsys):
+    """What the server writes about one request."""
+
+    def write(path: str = "/", status: str = "200 OK", **environ: str) -> str:
+        made = configuration()
+        config = Config()
+        config.set("accesslog", made["accesslog"])
+        logger = made["logger_class"](config)
+        environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "REMOTE_ADDR": "10.0.0.1"} | environ
+        logger.access(SimpleNamespace(status=status, sent=12), None, environ, timedelta(milliseconds=3.5))
+        return capsys.readouterr().out
+
+    return write
 
 
-def test_access_lines_cannot_be_forged(capsys):
+def test_access_lines_cannot_be_forged(access):
     forged = 'x\\", "status": 500, "y": "\n{"level":"critical"}'
-    (line,) = lines(access(capsys, path=forged, HTTP_USER_AGENT=forged, HTTP_X_REQUEST_ID=forged))
+    (line,) = lines(access(path=forged, HTTP_USER_AGENT=forged, HTTP_X_REQUEST_ID=forged))
     assert (line["status"], line["agent"], line["path"]) == (200, forged, forged)
     assert line["request_id"] != forged
     assert (line["milliseconds"], line["bytes"], line["client"]) == (3.5, 12, "10.0.0.1")
 
 
-def test_probes_that_pass_are_not_worth_a_line(capsys):
-    assert access(capsys, path="/livez") == ""
-    (line,) = lines(access(capsys, path="/readyz", status="503 SERVICE UNAVAILABLE"))
+def test_probes_that_pass_are_not_worth_a_line(access):
+    assert access(path="/livez") == ""
+    (line,) = lines(access(path="/readyz", status="503 SERVICE UNAVAILABLE"))
     assert line["status"] == 503

@@ -3,19 +3,16 @@
 import http.client
 import json
 import os
-import runpy
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
-from conftest import STRONG
+from conftest import ROOT, STRONG
 
-ROOT = Path(__file__).parents[2]
 GUNICORN = [sys.executable, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py")]
 
 
@@ -90,17 +87,6 @@ def test_refuses_to_start_with_one_line_that_names_everything():
     complaints = [part.split(":")[0].strip() for part in json.loads(line)["message"].splitlines()[1:]]
     assert complaints == ["WEB_THREADS", "DATABASE_URL", "SECRET_KEY", "PORT"]
     assert (done.returncode, done.stderr) == (1, "")
-
-
-@pytest.fixture
-def configuration(monkeypatch):
-    """What gunicorn.conf.py makes of an environment, without starting anything."""
-
-    def read(**env: str) -> dict:
-        monkeypatch.setattr(os, "environ", env)
-        return runpy.run_path(str(ROOT / "gunicorn.conf.py"))
-
-    return read
 
 
 def test_boot_can_be_made_to_fail(configuration, capsys):
