@@ -4,6 +4,7 @@ Every key has a default: a repository with only a Dockerfile and a folder of tes
 `SLIPWAY_<TABLE>_<KEY>` (SLIPWAY_SCAN_DATABASE, SLIPWAY_LINT_THRESHOLD) wins over the file.
 """
 
+import contextlib
 import os
 import re
 import tomllib
@@ -108,10 +109,10 @@ class DeployTable(Table, frozen=True):
     timeout: Annotated[Duration, Meta(description="how long a new version may take to answer right")] = "2m"
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
         try:
+            parts = urlsplit(self.url)
             usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        except ValueError:  # a port beyond 65535
+        except ValueError:  # half an IPv6 address, a port beyond 65535
             usable = False
         if not usable:
             raise ValueError(f'`url` "{self.url}" is not a URL such as http://127.0.0.1:8000')
@@ -210,6 +211,8 @@ def _lay_port(tables: dict[str, Any], port: str) -> None:
         return
     local = deploy.setdefault("local", {})
     url = local.setdefault("url", DeployTable().url) if isinstance(local, dict) else None
-    if isinstance(url, str) and (parts := urlsplit(url)).hostname:
-        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        local["url"] = parts._replace(netloc=f"{host}:{port}").geturl()
+    if isinstance(url, str):
+        with contextlib.suppress(ValueError):  # not a URL: said when the whole is validated
+            parts = urlsplit(url)
+            host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+            local["url"] = parts._replace(netloc=f"{host}:{port}").geturl() if host else url

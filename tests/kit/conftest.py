@@ -4,14 +4,24 @@ import asyncio
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
+import hypothesis.configuration
 import pytest
 import trivydb
 from support import REPOSITORY, Engine, Project, docker, free_port
 
 from slipway.tools import images
+
+# Property tests try the same examples each time, and leave no folder of their own in the repository.
+hypothesis.configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "slipway-hypothesis")
+hypothesis.settings.register_profile(
+    "kit", database=None, deadline=None, derandomize=True, suppress_health_check=list(hypothesis.HealthCheck)
+)
+hypothesis.settings.load_profile("kit")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
