@@ -12,7 +12,7 @@ from typing import Any
 from slipway import config, github
 from slipway.errors import ExitCode, NotReady
 from slipway.image import context as build_context
-from slipway.image.reference import repository, slug
+from slipway.image.reference import Repository, repository, slug
 from slipway.pipeline import folder as folders
 from slipway.pipeline.graph import Selection
 from slipway.pipeline.result import (
@@ -31,6 +31,7 @@ from slipway.tools import docker, git
 from slipway.tools.docker import RUN_LABEL, Engine
 from slipway.tools.git import Source
 from slipway.tools.images import Images, choose, named
+from slipway.tools.process import together
 
 
 @dataclass(frozen=True)
@@ -70,15 +71,21 @@ async def look(
 ) -> tuple[Context, str]:
     """What a run knows before it starts anything, and why there is no engine where there is none."""
     settings.environment(options.environment)
-    (engine, missing), source, images = await asyncio.gather(_engine(), git.source(root), _images(root))
-    name = settings.image.name or f"localhost:{settings.publish.registry_port}/{slug(root.name)}"
+    (engine, missing), source, images = await together(_engine(), git.source(root), _images(root))
     seen = build_context.digest(root, settings.build.context, settings.build.dockerfile)
     context = Context(
         root=root, settings=settings, run_id=run_id, folder=folder, state=root / folders.NAME, engine=engine,
-        source=source, images=images, repository=repository(name), seen=seen, version=_version(source, seen),
+        source=source, images=images, repository=image_repository(root, settings), seen=seen, version=_version(source, seen),
         environment=options.environment,
     )  # fmt: skip
     return context, missing
+
+
+def image_repository(root: Path, settings: config.Settings) -> Repository:
+    """Where the image belongs: as configured, else GHCR on a runner and the local registry elsewhere."""
+    local = f"localhost:{settings.publish.registry_port}/{slug(root.name)}"
+    ghcr = f"ghcr.io/{github.event().repository.lower()}"
+    return repository(settings.image.name or (ghcr if github.on_runner() else local))
 
 
 async def _engine() -> tuple[Engine | None, str]:

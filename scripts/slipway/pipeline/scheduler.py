@@ -45,7 +45,11 @@ class Scheduler:
                     self._preparations[stage.name] = asyncio.create_task(self._prepare(stage))
             for stage in self.selection.stages:
                 self._tasks[stage.name] = asyncio.create_task(self._stage(stage))
-            await asyncio.gather(*self._tasks.values())
+            # A stage that is ended before its first step never gets to say so: it is recorded here.
+            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+            for stage in self.selection.stages:
+                if stage.name not in self.outcomes:
+                    self._record(stage, self._now(), Outcome("skipped", "not reached"))
         except asyncio.CancelledError:
             await self._cancel(self._tasks)
             raise

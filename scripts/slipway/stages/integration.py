@@ -4,7 +4,6 @@ The kit brings the stack up before pytest and takes it down after, whatever happ
 runs a shell over paths, and leaves everything behind when it is interrupted (facts: run).
 """
 
-import asyncio
 from pathlib import Path
 
 from slipway.config import seconds
@@ -51,10 +50,10 @@ async def prepare(context: Context) -> Path | None:
     """Start what does not depend on the image (db, cache) and the tests' own environment while the image builds."""
     if not wanted(context):
         return None
-    python, _ = await asyncio.gather(
+    python, _ = await process.together(
         environments.integration(context.root, context.state, context.log), _services(context)
     )
-    return python
+    return Path(python)
 
 
 async def _services(context: Context) -> None:

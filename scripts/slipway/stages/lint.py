@@ -1,6 +1,5 @@
 """Lint: the Dockerfile by hadolint and BuildKit's checks, the compose files by compose itself and by our rules."""
 
-import asyncio
 import re
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from slipway.image import context as build_context
 from slipway.policy import compose as compose_rules
 from slipway.policy.finding import Finding, Severity
 from slipway.stages.base import Context, Outcome, Stage, failed
-from slipway.tools import buildx, compose, hadolint, provision
+from slipway.tools import buildx, compose, hadolint, process, provision
 
 LEVELS: dict[str, Severity] = {"error": "HIGH", "warning": "MEDIUM", "info": "LOW", "style": "LOW"}
 WIKI = "https://github.com/hadolint/hadolint/wiki/"
@@ -45,7 +44,7 @@ async def run(context: Context) -> Outcome:
             mend="write one, or name it: [build] dockerfile in slipway.toml",
         )
     files = _compose_files(context)
-    results = await asyncio.gather(
+    results = await process.together(
         _hadolint(context, dockerfile), _checks(context), *[_compose(context, f) for f in files]
     )
     findings = [finding for found in results for finding in found]

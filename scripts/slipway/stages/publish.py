@@ -1,13 +1,12 @@
 """Publish: push the tested digest, read it back, and only then move the tags."""
 
-import asyncio
-
 from slipway.errors import NotReady
 from slipway.image.reference import Repository, short, slug, tag
 from slipway.policy.finding import Finding
 from slipway.stages.base import Context, Outcome, Stage, failed
 from slipway.tools import registry
 from slipway.tools.docker import docker, project_id
+from slipway.tools.process import together
 
 
 def local(context: Context) -> bool:
@@ -55,7 +54,7 @@ async def run(context: Context) -> Outcome:
                 mend="nothing was tagged; empty the registry with `make clean` and run again",
             )
     names = tags(context)
-    await asyncio.gather(*(_move(context, name) for name in names))
+    await together(*(_move(context, name) for name in names))
     return Outcome("passed", f"{repository}:{names[0]}", facts={"tags": names, "reference": context.reference})
 
 

@@ -1,6 +1,5 @@
 """What commit this is, and whether the working tree differs from it."""
 
-import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +24,7 @@ class Source:
 async def source(root: Path) -> Source:
     """The state of the repository that holds `root`; an empty Source where there is none."""
     try:
-        head, status = await asyncio.gather(
+        head, status = await process.together(
             process.run("git", "log", "-1", "--format=%H %ct", cwd=root, timeout=20),
             process.run("git", "status", "--porcelain=v1", "-b", "--", ".", cwd=root, timeout=60),
         )

@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 # GitHub's own cancellation timing: SIGINT, 7.5 s, SIGTERM, 2.5 s, SIGKILL (actions/runner, ProcessInvoker).
 LADDER = ((signal.SIGINT, 7.5), (signal.SIGTERM, 2.5), (signal.SIGKILL, 5.0))
@@ -64,19 +64,19 @@ async def run(
         asyncio.CancelledError: after the process group has been ended.
     """
     words = tuple(os.fspath(a) for a in args)
-    process = await asyncio.create_subprocess_exec(
-        *words,
-        cwd=cwd,
-        env=None if env is None else {**os.environ, **env},
-        stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
     out: list[bytes] = []
     err: list[bytes] = []
     timed_out = False
-    with log.open("ab") if log else contextlib.nullcontext() as sink:
+    with _opened(log) as sink:
+        process = await _start(
+            *words,
+            cwd=cwd,
+            env=None if env is None else {**os.environ, **env},
+            stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
         assert process.stdout and process.stderr
         readers = [_read(process.stdout, out, sink, on_line), _read(process.stderr, err, sink, on_line)]
         if stdin is not None:
@@ -88,11 +88,42 @@ async def run(
             timed_out = True
             await _end(process)
             await _drain(work)
-        except asyncio.CancelledError:
+        except BaseException:  # cancelled, or a line could not be read: no process outlives its call
             await _end(process)
             await _drain(work)
             raise
     return Finished(words, process.returncode or 0, _text(out), _text(err), timed_out)
+
+
+async def together(*work: Coroutine[Any, Any, Any]) -> list[Any]:
+    """Await all of them. The first failure ends the others and is raised when they have ended; `gather` would leave
+    them running."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one) for one in work]
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+async def _start(*words: str, **options: Any) -> asyncio.subprocess.Process:
+    """Start a process. A start that is cancelled halfway hangs for ever (CPython 3.11 waits for pipes that nobody
+    connects), so it is let finish, and what it started is ended."""
+    starting = asyncio.ensure_future(asyncio.create_subprocess_exec(*words, **options))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        with contextlib.suppress(OSError):
+            await _end(await starting)
+        raise
+
+
+def _opened(log: Path | None) -> contextlib.AbstractContextManager[IO[bytes] | None]:
+    """The log, or nothing where it cannot be written: a full disk must not hide the tool's own error."""
+    try:
+        return log.open("ab") if log else contextlib.nullcontext()
+    except OSError:
+        return contextlib.nullcontext()
 
 
 async def _read(
