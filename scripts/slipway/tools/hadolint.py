@@ -1,6 +1,7 @@
 """hadolint, without the configuration files and pragmas by which a change could lower its own bar."""
 
 import json
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,10 @@ async def lint(binary: Path, dockerfile: Path, log: Path) -> list[dict[str, Any]
     with tempfile.TemporaryDirectory(prefix="slipway-hadolint-") as empty:
         config = Path(empty) / "none.yaml"
         config.write_text("{}\n")
+        # `env -i`: a HADOLINT_IGNORE of the user would be obeyed.
+        words = [f"PATH={os.environ.get('PATH', os.defpath)}", f"HOME={empty}"]
         done = await process.run(
+            "env", "-i", *words,
             binary, "--no-fail", "--format", "json", "--disable-ignore-pragma", "--config", config, "-",
             cwd=Path(empty), stdin=dockerfile.read_bytes(), timeout=60, log=log,
         )  # fmt: skip
