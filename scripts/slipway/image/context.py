@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pathspec
 
+from slipway.errors import UsageError
+
 # Never part of what the app is, even in a repository without a .dockerignore: our own run folder.
 _OURS = {".slipway"}
 
@@ -31,8 +33,14 @@ def files_digest(root: Path, files: list[Path]) -> str:
 
 
 def digest(root: Path, context: str, dockerfile: str) -> str:
-    """What the build of a project can see, as one SHA-256; empty where there is no Dockerfile."""
+    """What the build of a project can see, as one SHA-256; empty where there is no Dockerfile.
+
+    Raises:
+        UsageError: the context is not there.
+    """
     path = root / dockerfile
+    if not (root / context).is_dir():
+        raise UsageError(f"the build context {context} is not a folder. Correct [build] context in slipway.toml.")
     return files_digest(root, context_files(root / context, path)) if path.is_file() else ""
 
 
