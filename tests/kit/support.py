@@ -94,14 +94,14 @@ services:
     ports: ["127.0.0.1::8000"]
 """
 
-INTEGRATION = '''\
+INTEGRATION = """\
 import urllib.request
 
 
 def test_health(docker_ip, docker_services):
     port = docker_services.port_for("web", 8000)
     assert urllib.request.urlopen(f"http://{docker_ip}:{port}/health", timeout=5).status == 200
-'''
+"""
 
 SETTINGS = """\
 [deploy.local]
@@ -113,9 +113,7 @@ timeout = "3s"
 
 def docker(*args: str, timeout: float = 120, **options: Any) -> "subprocess.CompletedProcess[str]":
     """The docker command; its exit code is the caller's business."""
-    return subprocess.run(
-        ["docker", *args], capture_output=True, text=True, timeout=timeout, check=False, **options
-    )
+    return subprocess.run(["docker", *args], capture_output=True, text=True, timeout=timeout, check=False, **options)
 
 
 def free_port() -> int:
@@ -351,6 +349,10 @@ class Project:
         """Nothing was published and nothing runs."""
         assert self.tags() == []
         assert self.services() == {}
+
+    def run_logs(self) -> list[Path]:
+        """What stages wrote; empty where none was started."""
+        return list((self.root / ".slipway/runs").glob("*/*.log"))
 
     def run_ids(self) -> list[str]:
         return [p.name for p in (self.root / ".slipway/runs").glob("*")]
