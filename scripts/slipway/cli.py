@@ -95,7 +95,7 @@ def run(
     if dry_run:
         listen.show_plan(*asyncio.run(plans.plan(root, settings, options)), as_json)
         return
-    with listen.listener(as_json) as emit:
+    with listen.listener(root, as_json) as emit:
         result = asyncio.run(runs.run(root, settings, options, emit))
     sys.exit(result.exit_code)
 

@@ -1,8 +1,53 @@
 """All that knows that we are on a GitHub runner. Nothing else reads GITHUB_* variables."""
 
+import json
 import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 
 def on_runner() -> bool:
     """Whether a workflow runs us. Never decided by `isatty`: some executors give steps a terminal."""
     return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+@dataclass(frozen=True)
+class Event:
+    """What made the workflow run. All of it is text from outside: data, never part of a script or a path."""
+
+    name: str  # push, pull_request, workflow_dispatch …
+    repository: str  # owner/name
+    ref: str  # refs/heads/main, refs/pull/7/merge, refs/tags/v1.2.3
+    sha: str  # of the ref: for a pull request the merge commit
+    default_branch: str
+    head_sha: str  # of the pull request's own branch; else `sha`
+    number: int  # of the pull request; else 0
+    fork: bool  # the pull request comes from another repository
+
+
+def event() -> Event:
+    """The event of this run, from its payload."""
+    payload = _payload()
+    pull = payload.get("pull_request") or {}
+    head, repository = pull.get("head") or {}, payload.get("repository") or {}
+    name = os.environ.get("GITHUB_REPOSITORY", "")
+    sha = os.environ.get("GITHUB_SHA", "")
+    return Event(
+        name=os.environ.get("GITHUB_EVENT_NAME", ""),
+        repository=name,
+        ref=os.environ.get("GITHUB_REF", ""),
+        sha=sha,
+        default_branch=str(repository.get("default_branch") or "main"),
+        head_sha=str(head.get("sha") or sha),
+        number=int(pull.get("number") or payload.get("number") or 0) if pull else 0,
+        fork=bool(pull) and (head.get("repo") or {}).get("full_name") != name,
+    )
+
+
+def _payload() -> dict[str, Any]:
+    try:
+        content = json.loads(Path(os.environ.get("GITHUB_EVENT_PATH", "")).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

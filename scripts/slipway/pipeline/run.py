@@ -75,8 +75,8 @@ async def look(
     seen = build_context.digest(root, settings.build.context, settings.build.dockerfile)
     context = Context(
         root=root, settings=settings, run_id=run_id, folder=folder, state=root / folders.NAME, engine=engine,
-        source=source, images=images, repository=image_repository(root, settings), seen=seen, version=_version(source, seen),
-        environment=options.environment,
+        source=source, images=images, repository=image_repository(root, settings), seen=seen,
+        version=_version(source, seen), environment=options.environment,
     )  # fmt: skip
     return context, missing
 

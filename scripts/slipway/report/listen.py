@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -14,16 +15,20 @@ from slipway.doctor import Check
 from slipway.pipeline.plan import Step
 from slipway.pipeline.result import SCHEMA, Event, encode
 from slipway.report.console import Lines, Terminal
+from slipway.report.runner import Runner
 
 
 @contextlib.contextmanager
-def listener(as_json: bool) -> Iterator[Callable[[Event], None]]:
+def listener(root: Path, as_json: bool) -> Iterator[Callable[[Event], None]]:
     """The receiver of a run's events."""
     if as_json:
         yield _write_json
         return
+    if github.on_runner():
+        yield Runner(root)
+        return
     console = _console()
-    plain = github.on_runner() or os.environ.get("CI") or os.environ.get("TERM") == "dumb" or not console.is_terminal
+    plain = os.environ.get("CI") or os.environ.get("TERM") == "dumb" or not console.is_terminal
     lines = Console(highlight=False, color_system=None, width=max(console.width, 100))
     show = Lines(lines) if plain else Terminal(console)
     try:

@@ -1,0 +1,89 @@
+"""A run as a GitHub runner shows it: a folded group a stage, annotations beside the code, a summary, outputs."""
+
+import sys
+from pathlib import Path
+
+from slipway.github import commands, files
+from slipway.pipeline.result import Event, Kind, RunResult, StageResult
+from slipway.policy.finding import Finding, severe
+from slipway.report import summary
+
+LIMIT = 10  # annotations of a kind that GitHub shows for one step
+LOG_LINES = 5000  # of one stage; the file has them all
+
+
+class Runner:
+    """Writes a stage when it has ended, so that the logs of overlapped stages never interleave."""
+
+    def __init__(self, root: Path):
+        self._root = root
+
+    def __call__(self, event: Event) -> None:
+        if event.kind is Kind.RUN_STARTED:
+            self._say(*commands.group("slipway", [event.text]))
+        elif event.kind is Kind.STAGE_FINISHED and event.result:
+            self._say(*self._stage(event.result))
+        elif event.kind is Kind.RUN_FINISHED and event.run:
+            self._say(*annotations(event.run))
+            files.summary(summary.markdown(event.run))
+            files.outputs(outputs(event.run))
+
+    def close(self) -> None:
+        """Nothing to leave behind."""
+
+    def _stage(self, result: StageResult) -> list[str]:
+        seconds = f" {result.seconds:.1f} s" if result.status not in ("reused", "skipped") else ""
+        title = f"{summary.ICONS[result.status]} {result.name}: {result.status}{seconds}  {result.reason}"
+        return commands.group(title, self._log(result.log))
+
+    def _log(self, name: str) -> list[str]:
+        if not name:
+            return []
+        try:
+            lines = (self._root / name).read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            return []
+        cut = [f"({len(lines) - LOG_LINES} lines left out; all are in {name})"] if len(lines) > LOG_LINES else []
+        return cut + lines[-LOG_LINES:]
+
+    @staticmethod
+    def _say(*lines: str) -> None:
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.flush()
+
+
+def annotations(run: RunResult) -> list[str]:
+    """At most ten errors and ten warnings, most severe first; the last one counts what was left out."""
+    bad = [s for s in run.stages if s.status in ("failed", "broken")]
+    errors = [_finding(s.name, f) for s in bad for f in severe(s.findings) if f.stops]
+    errors += [
+        commands.annotation("error", f"{s.reason}. {s.mend}".strip(), title=s.name)
+        for s in bad
+        if not any(f.stops for f in s.findings)
+    ]
+    if run.status in ("not-ready", "broken") and not errors:
+        errors.append(commands.annotation("error", run.reason, title=run.status))
+    warnings = [
+        commands.annotation("warning", s.reason, title=f"{s.name}: degraded")
+        for s in run.stages
+        if s.status == "degraded"
+    ]
+    return _limited("error", errors) + _limited("warning", warnings)
+
+
+def _finding(stage: str, f: Finding) -> str:
+    message = f"{f.message}\nTo mend: {f.mend}" if f.mend else f.message
+    return commands.annotation("error", message, title=f"{stage}: {f.rule}", file=f.file, line=f.line)
+
+
+def _limited(level: commands.Level, lines: list[str]) -> list[str]:
+    if len(lines) <= LIMIT:
+        return lines
+    left = len(lines) - LIMIT + 1
+    return [*lines[: LIMIT - 1], commands.annotation(level, f"{left} more are in the summary and in the log")]
+
+
+def outputs(run: RunResult) -> dict[str, str]:
+    """What later steps and jobs may use."""
+    verdicts = {f"{stage.name}-verdict": stage.status for stage in run.stages}
+    return {"status": run.status, "digest": run.image.digest, "image": run.image.reference, "url": run.url, **verdicts}
