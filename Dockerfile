@@ -23,7 +23,7 @@ RUN stdlib="$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
 # uv comes as a wheel pinned by its hash: one registry less to reach and to trust than an image of its own.
 FROM base AS uv
 COPY requirements-build.txt /
-RUN --mount=type=secret,id=ca if [ -f /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi \
+RUN --mount=type=secret,id=ca if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi \
     && pip install --no-cache-dir --no-compile --require-hashes --target /uv -r /requirements-build.txt
 
 FROM base AS deps
@@ -40,7 +40,7 @@ RUN --mount=from=uv,source=/uv/bin/uv,target=/usr/local/bin/uv \
     --mount=type=cache,target=/root/.cache/uv,sharing=locked \
     --mount=type=bind,source=pyproject.toml,target=pyproject.toml \
     --mount=type=bind,source=uv.lock,target=uv.lock \
-    --mount=type=secret,id=ca if [ -f /run/secrets/ca ]; then export SSL_CERT_FILE=/run/secrets/ca; fi \
+    --mount=type=secret,id=ca if [ -s /run/secrets/ca ]; then export SSL_CERT_FILE=/run/secrets/ca; fi \
     && uv sync --locked --no-default-groups \
     && python -c 'import alembic, gunicorn, psycopg, redis' \
     && find /venv -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
@@ -64,7 +64,7 @@ RUN --mount=from=uv,source=/uv/bin/uv,target=/usr/local/bin/uv \
     --mount=type=cache,target=/root/.cache/uv,sharing=locked \
     --mount=type=bind,source=pyproject.toml,target=pyproject.toml \
     --mount=type=bind,source=uv.lock,target=uv.lock \
-    --mount=type=secret,id=ca if [ -f /run/secrets/ca ]; then export SSL_CERT_FILE=/run/secrets/ca; fi \
+    --mount=type=secret,id=ca if [ -s /run/secrets/ca ]; then export SSL_CERT_FILE=/run/secrets/ca; fi \
     && uv sync --locked --no-default-groups --group test \
     && install -d -m 1777 /reports
 
