@@ -9,11 +9,13 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 from machine import install, packages
 from machine.say import NotReady, say
 
 LOG = Path("/var/log/slipway-dockerd.log")
+Info = dict[str, Any]
 PLUGINS = ("buildx", "compose")
 STORE = ["driver-type", "io.containerd.snapshotter.v1"]
 
@@ -33,12 +35,14 @@ def ensure() -> None:
         info = ask()
     if STORE not in (info.get("DriverStatus") or []):
         restart = "systemctl restart docker" if systemd() else "restart dockerd"
-        raise NotReady(f"the engine ({info.get('ServerVersion')}) does not use the containerd image store, which publishing by digest relies on.",
-                       f'Put {install.DAEMON_SETTINGS.strip()} into {install.DAEMON_JSON}, then {restart}'
-                       " (Docker Desktop: Settings, General, containerd).")
+        raise NotReady(
+            "the engine does not use the containerd image store, which publishing by digest relies on.",
+            f"Put {install.DAEMON_SETTINGS.strip()} into {install.DAEMON_JSON}, then {restart}"
+            " (Docker Desktop: Settings, General, containerd).",
+        )
 
 
-def ask() -> dict:
+def ask() -> Info:
     """`docker info`. It ends with 0 even without an engine, so what it says is what counts."""
     if not shutil.which("docker"):
         return {}
@@ -47,7 +51,9 @@ def ask() -> dict:
     except subprocess.TimeoutExpired:
         raise NotReady("the Docker engine does not answer within 15 s.", "Restart it, then run this again.") from None
     if "podman" in shown.stderr.lower():
-        raise NotReady("`docker` is Podman here, which lacks what Slipway relies on.", f"Install Docker Engine: {install.DOCS}")
+        raise NotReady(
+            "`docker` is Podman here, which lacks what Slipway relies on.", f"Install Docker: {install.DOCS}"
+        )
     try:
         info = json.loads(shown.stdout)
     except ValueError:
@@ -59,24 +65,29 @@ def systemd() -> bool:
     return Path("/run/systemd/system").is_dir()
 
 
-def _has_plugin(info: dict, name: str) -> bool:
+def _has_plugin(info: Info, name: str) -> bool:
     plugins = (info.get("ClientInfo") or {}).get("Plugins") or []
     return any(p.get("Name") == name and not p.get("Err") for p in plugins)
 
 
-def _bring_up(info: dict) -> dict:
+def _bring_up(info: Info) -> Info:
     """Nothing answers. What is ours to do about it depends on why."""
     if "permission denied" in info.get("said", ""):
-        raise NotReady("no permission to talk to the Docker engine.",
-                       'Run `sudo usermod -aG docker "$USER"`, log out and in, then run this again.')
+        raise NotReady(
+            "no permission to talk to the Docker engine.",
+            'Run `sudo usermod -aG docker "$USER"`, log out and in, then run this again.',
+        )
     elsewhere = os.environ.get("DOCKER_HOST", "")
     context = (info.get("ClientInfo") or {}).get("Context", "default")
     if elsewhere or context != "default":
-        raise NotReady(f"no Docker engine answers at {elsewhere or 'the docker context ' + context}.",
-                       "Start it, or unset DOCKER_HOST (`docker context use default`).")
+        raise NotReady(
+            f"no Docker engine answers at {elsewhere or 'the docker context ' + context}.",
+            "Start it, or unset DOCKER_HOST (`docker context use default`).",
+        )
     if platform.system() != "Linux":
-        raise NotReady("no Docker engine answers.",
-                       f"Start Docker Desktop (or colima, OrbStack); to install one: {install.DOCS}")
+        raise NotReady(
+            "no Docker engine answers.", f"Start Docker Desktop (or colima, OrbStack); to install one: {install.DOCS}"
+        )
     _refuse_unprivileged()
     if not shutil.which("dockerd"):
         missing = tuple(p for p in PLUGINS if not _has_plugin(info, p))
@@ -92,11 +103,13 @@ def _refuse_unprivileged() -> None:
     status = Path("/proc/self/status").read_text()
     capabilities = int(status.partition("CapEff:")[2].split()[0], 16)
     if os.geteuid() == 0 and not capabilities >> 21 & 1:
-        raise NoEngine("no Docker engine can run here: this is a container without privileges (no CAP_SYS_ADMIN).",
-                       "Start it with --privileged, or give it an engine (-v /var/run/docker.sock:/var/run/docker.sock).")
+        raise NoEngine(
+            "no Docker engine can run here: this is a container without privileges (no CAP_SYS_ADMIN).",
+            "Start it with --privileged, or lend it an engine (--volume /var/run/docker.sock:/var/run/docker.sock).",
+        )
 
 
-def _start() -> dict:
+def _start() -> Info:
     if systemd():
         say("starting Docker Engine (systemctl start docker)")
         subprocess.run(["systemctl", "start", "docker"], capture_output=True, timeout=120)
@@ -109,7 +122,9 @@ def _start() -> dict:
         LOG.parent.mkdir(parents=True, exist_ok=True)
         with LOG.open("wb") as log:
             # In a session of its own: it outlives this command, and Ctrl-C at `make run` is not meant for it.
-            process = subprocess.Popen(["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True)
+            process = subprocess.Popen(
+                ["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True
+            )
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         info = ask()
@@ -117,8 +132,10 @@ def _start() -> dict:
             say(f"Docker Engine {info['ServerVersion']} answers")
             return info
         if process and process.poll() is not None:
-            raise NoEngine(f"no Docker engine can run here: dockerd ended: {_last_words()}",
-                           f"All of it: {LOG}. In a container: start that with --privileged and /var/lib/docker on a volume.")
+            raise NoEngine(
+                f"no Docker engine can run here: dockerd ended: {_last_words()}",
+                f"Log: {LOG}. In a container: start that with --privileged and /var/lib/docker on a volume.",
+            )
         time.sleep(0.2)
     where = "journalctl -u docker" if systemd() else str(LOG)
     raise NotReady("Docker Engine was started but does not answer after 60 s.", f"Why: {where}")

@@ -43,7 +43,7 @@ def in_engine(reference: str) -> bool:
 
 
 def reachable(host: str) -> bool:
-    """Whether the registry's port accepts a connection. In a thread: a resolver may take far longer than any time limit."""
+    """Whether the registry's port accepts a connection. In a thread: a resolver keeps to no time limit."""
     import socket
 
     name, _, port = {"docker.io": "registry-1.docker.io"}.get(host, host).partition(":")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from machine import packages
-from machine.packages import NotReady, say
+from machine.say import NotReady, say
 
 DAEMON_JSON = Path("/etc/docker/daemon.json")
 # Publishing by digest relies on the containerd image store, which is off by default in these versions.
@@ -16,6 +16,7 @@ DAEMON_SETTINGS = '{"features": {"containerd-snapshotter": true}}\n'
 SOURCE = Path("/etc/apt/sources.list.d/slipway-trixie.sources")
 PIN = Path("/etc/apt/preferences.d/slipway-trixie")
 DOCS = "https://docs.docker.com/engine/install/"
+OS_RELEASE = Path("/etc/os-release")
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,9 @@ class Plan:
         """The same as one line for a shell, for who has to type it."""
         sudo = "" if os.geteuid() == 0 else "sudo "
         steps = [f"{sudo}mkdir -p {path.parent}" for path, _ in self.files if not path.parent.exists()]
-        steps += ["printf '%s' | %stee %s" % (text.replace("\n", "\\n"), sudo, path) for path, text in self.files]
-        steps += [f"{sudo}apt-get update", f"{sudo}apt-get install -y --no-install-recommends {' '.join(self.packages)}"]
+        steps += ["printf '{}' | {}tee {}".format(text.replace("\n", "\\n"), sudo, path) for path, text in self.files]
+        wanted = " ".join(self.packages)
+        steps += [f"{sudo}apt-get update", f"{sudo}apt-get install -y --no-install-recommends {wanted}"]
         return " && ".join(steps)
 
 
@@ -39,11 +41,12 @@ def plan(engine: bool, plugins: tuple[str, ...]) -> Plan | None:
     """The packages for an engine and for these plugins (buildx, compose); None where we do not know this system's."""
     if not packages.has_apt():
         return None
-    release = Path("/etc/os-release").read_text(errors="replace")
+    release = OS_RELEASE.read_text(errors="replace") if OS_RELEASE.exists() else ""
     like = set(re.findall(r"[\w-]+", " ".join(re.findall(r"(?m)^ID(?:_LIKE)?=(.*)$", release))))
     files = [(DAEMON_JSON, DAEMON_SETTINGS)] if engine and not DAEMON_JSON.exists() else []
     if "ubuntu" in like:
-        names = ["docker.io"] * engine + [{"buildx": "docker-buildx", "compose": "docker-compose-v2"}[p] for p in plugins]
+        known = {"buildx": "docker-buildx", "compose": "docker-compose-v2"}
+        names = ["docker.io"] * engine + [known[p] for p in plugins]
         return Plan(tuple(names), tuple(files))
     suites = {suite for _, suite, _ in packages.sources()}
     if "debian" not in like or not suites & set(packages.DEBIAN_CODENAMES):
@@ -56,16 +59,20 @@ def plan(engine: bool, plugins: tuple[str, ...]) -> Plan | None:
         if "trixie" not in suites:
             uri, keyring = packages.debian_source()
             signed = f"Signed-By: {keyring}\n" if keyring else ""
-            files += [(SOURCE, f"Types: deb\nURIs: {uri}\nSuites: trixie\nComponents: main\n{signed}"),
-                      (PIN, "Package: *\nPin: release n=trixie\nPin-Priority: 100\n")]
+            files += [
+                (SOURCE, f"Types: deb\nURIs: {uri}\nSuites: trixie\nComponents: main\n{signed}"),
+                (PIN, "Package: *\nPin: release n=trixie\nPin-Priority: 100\n"),
+            ]
     return Plan(tuple(names), tuple(files))
 
 
 def install(plan: Plan | None, what: str) -> None:
     """Carries the plan out, having said so; or says how to do it by hand."""
     if plan is None:
-        raise NotReady(f"{what}, and this system's packages are not known to Slipway.",
-                       f"Install Docker Engine with its buildx and compose plugins: {DOCS}")
+        raise NotReady(
+            f"{what}, and this system's packages are not known to Slipway.",
+            f"Install Docker Engine with its buildx and compose plugins: {DOCS}",
+        )
     if not packages.may_change():
         why = "SLIPWAY_INSTALL=never" if os.geteuid() == 0 else "not root"
         raise NotReady(f"{what}. Nothing is installed here ({why}); run:", plan.by_hand)

@@ -32,11 +32,15 @@ def apt(*arguments: str) -> None:
     """Runs apt-get; its output is shown only when it fails."""
     command = ["apt-get", "-o", "DPkg::Lock::Timeout=120", "-q", "-y", *arguments]
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
-    ended = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment, timeout=1500)
+    ended = subprocess.run(
+        command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment, timeout=1500
+    )
     if ended.returncode:
         lines = [line for line in (ended.stdout + ended.stderr).splitlines() if line.startswith("E:")]
-        raise NotReady(f"`{' '.join(command)}` failed: {(lines or ['exit code %d' % ended.returncode])[0]}",
-                       "Run it by hand to see all of its output, mend what it names, then run this again.")
+        raise NotReady(
+            f"`{' '.join(command)}` failed: {(lines or [f'exit code {ended.returncode}'])[0]}",
+            "Run it by hand to see all of its output, mend what it names, then run this again.",
+        )
 
 
 def ensure_commands(package_of: dict[str, str]) -> None:
@@ -52,10 +56,10 @@ def ensure_commands(package_of: dict[str, str]) -> None:
     apt("install", "--no-install-recommends", *needed)
 
 
-def sources() -> list[tuple[str, str, str]]:
+def sources(apt: Path = Path("/etc/apt")) -> list[tuple[str, str, str]]:
     """(address, suite, keyring) of every binary source that apt has here, in both of its file formats."""
     found = []
-    for file in [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]:
+    for file in [apt / "sources.list", *sorted((apt / "sources.list.d").glob("*"))]:
         if not file.is_file() or file.suffix not in (".list", ".sources"):
             continue
         text = file.read_text(errors="replace")
@@ -72,8 +76,11 @@ def sources() -> list[tuple[str, str, str]]:
             if "deb" not in fields.get("types", "").split() or fields.get("enabled", "yes").lower() == "no":
                 continue
             keyring = fields.get("signed-by", "")
-            found += [(uri, suite, keyring if keyring.startswith("/") and "\n" not in keyring else "")
-                      for uri in fields.get("uris", "").split() for suite in fields.get("suites", "").split()]
+            found += [
+                (uri, suite, keyring if keyring.startswith("/") and "\n" not in keyring else "")
+                for uri in fields.get("uris", "").split()
+                for suite in fields.get("suites", "").split()
+            ]
     return found
 
 

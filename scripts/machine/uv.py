@@ -8,17 +8,20 @@ import platform
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 from machine.say import NotReady, say
 
 VERSION = "0.13.8"
 WHEELS = {
-    ("Linux", "x86_64"): ("manylinux_2_17_x86_64.manylinux2014_x86_64",
-                          "e18a57b8b352eb7c8feb317b9f6f533c8f0ad9673fd6cf34bbe3cf1a9f6a8984"),
-    ("Linux", "aarch64"): ("manylinux_2_17_aarch64.manylinux2014_aarch64.musllinux_1_1_aarch64",
-                           "0b3e8b1a4f5e405e31e2ff33de8af4744831e9f7338539671efbd8c3c94e791d"),
+    ("Linux", "x86_64"): (
+        "manylinux_2_17_x86_64.manylinux2014_x86_64",
+        "e18a57b8b352eb7c8feb317b9f6f533c8f0ad9673fd6cf34bbe3cf1a9f6a8984",
+    ),
+    ("Linux", "aarch64"): (
+        "manylinux_2_17_aarch64.manylinux2014_aarch64.musllinux_1_1_aarch64",
+        "0b3e8b1a4f5e405e31e2ff33de8af4744831e9f7338539671efbd8c3c94e791d",
+    ),
     ("Darwin", "arm64"): ("macosx_11_0_arm64", "62b6943c7fd64fac6854f780bea6e0359e5a5bc3241f83ee357bb38276afac49"),
     ("Darwin", "x86_64"): ("macosx_10_12_x86_64", "b7124ca1956ec2e476a1003ea5715a15f0266afaec37f4dc9c6972ba8183e6d1"),
 }
@@ -59,24 +62,32 @@ def _on_path() -> Path | None:
 def _wheel() -> bytes:
     key = (platform.system(), platform.machine())
     if key not in WHEELS:
-        raise NotReady(f"no uv {VERSION} is pinned for {key[0]} on {key[1]}.",
-                       f"Install uv {VERSION} (https://docs.astral.sh/uv/) so that `uv` is on PATH, then run this again.")
+        raise NotReady(
+            f"no uv {VERSION} is pinned for {key[0]} on {key[1]}.",
+            f"Put uv {VERSION} (https://docs.astral.sh/uv/) on PATH, then run this again.",
+        )
     tag, sha256 = WHEELS[key]
     name = f"uv-{VERSION}-py3-none-{tag}.whl"
     page = index() + "/uv/"
     listing, where = _get(page)
-    # HTML or JSON, whatever the index likes to answer: the address stands in quotes in both.
-    match = re.search(r'"([^"#]*/)?' + re.escape(name), listing.decode(errors="replace"))
+    # HTML or JSON, whatever the index likes to answer.
+    match = re.search(
+        r"""(?:href\s*=|"url"\s*:)\s*["']([^"'#]*/)?""" + re.escape(name), listing.decode(errors="replace")
+    )
     if not match:
-        raise NotReady(f"the package index {_public(page)} does not list {name}.",
-                       f"Use an index that has it (UV_DEFAULT_INDEX or PIP_INDEX_URL), or put uv {VERSION} on PATH.")
+        raise NotReady(
+            f"the package index {_public(page)} does not list {name}.",
+            f"Use an index that has it (UV_DEFAULT_INDEX or PIP_INDEX_URL), or put uv {VERSION} on PATH.",
+        )
     from urllib.parse import urljoin
 
     data, _ = _get(urljoin(where, (match[1] or "").replace("&amp;", "&") + name))
     got = hashlib.sha256(data).hexdigest()
     if got != sha256:
-        raise NotReady(f"{name} from {_public(page)} has SHA-256 {got}, not {sha256}.",
-                       "Do not use it: something between here and the index changes files. Ask whoever runs that index.")
+        raise NotReady(
+            f"{name} from {_public(page)} has SHA-256 {got}, not {sha256}.",
+            "Something between here and the index changes files: ask whoever runs it.",
+        )
     return data
 
 
@@ -105,8 +116,13 @@ def _pip_setting(key: str) -> str:
     import configparser
 
     home = Path.home()
-    files = [os.environ.get("PIP_CONFIG_FILE", ""), home / ".config/pip/pip.conf", home / ".pip/pip.conf",
-             home / "Library/Application Support/pip/pip.conf", "/etc/pip.conf"]
+    files: list[str | Path] = [
+        os.environ.get("PIP_CONFIG_FILE", ""),
+        home / ".config/pip/pip.conf",
+        home / ".pip/pip.conf",
+        home / "Library/Application Support/pip/pip.conf",
+        "/etc/pip.conf",
+    ]
     for file in files:
         parser = configparser.RawConfigParser()
         try:
@@ -131,25 +147,30 @@ def _get(address: str) -> tuple[bytes, str]:
     from urllib.request import Request, urlopen
 
     if not address.startswith(("https://", "http://")):
-        raise NotReady(f"the package index {_public(address)} is not an http(s) address.",
-                       f"Set UV_DEFAULT_INDEX to one that is, or put uv {VERSION} on PATH.")
-    request = Request(_public(address), headers={"User-Agent": f"slipway python/{sys.version_info.major}.{sys.version_info.minor}"})
+        raise NotReady(
+            f"the package index {_public(address)} is not an http(s) address.",
+            f"Set UV_DEFAULT_INDEX to one that is, or put uv {VERSION} on PATH.",
+        )
+    request = Request(_public(address), headers={"User-Agent": "slipway-bootstrap"})
     credentials = re.match(r"https?://([^/@]*)@", address)
     if credentials:
         request.add_header("Authorization", "Basic " + base64.b64encode(unquote(credentials[1]).encode()).decode())
     # Python itself honours SSL_CERT_FILE; these two are how pip is told the same.
-    bundle = os.environ.get("SSL_CERT_FILE") or os.environ.get("PIP_CERT") or os.environ.get("REQUESTS_CA_BUNDLE") or _pip_setting("cert")
+    names = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE")
+    bundle = next((os.environ[name] for name in names if os.environ.get(name)), "") or _pip_setting("cert")
     try:
         trust = ssl.create_default_context(cafile=bundle or None)
     except OSError as error:
-        raise NotReady(f"the CA bundle {bundle} cannot be used: {error.strerror or error}.",
-                       "Name one that can (SSL_CERT_FILE, PIP_CERT), or unset the variable.") from error
+        raise NotReady(
+            f"the CA bundle {bundle} cannot be used: {error.strerror or error}.",
+            "Name one that can (SSL_CERT_FILE, PIP_CERT), or unset the variable.",
+        ) from error
     try:
         with urlopen(request, timeout=60, context=trust) as answer:
             return answer.read(), answer.url
     except (URLError, OSError) as error:
         reason = getattr(error, "reason", None) or error
-        mend = "Name an index that can be reached (UV_DEFAULT_INDEX or PIP_INDEX_URL), or put uv %s on PATH." % VERSION
+        mend = f"Name an index that can be reached (UV_DEFAULT_INDEX or PIP_INDEX_URL), or put uv {VERSION} on PATH."
         if isinstance(reason, ssl.SSLError):
             mend = "Set SSL_CERT_FILE to the CA bundle of this network (Debian: apt-get install ca-certificates)."
         raise NotReady(f"cannot fetch {_public(address)}: {reason}.", mend) from error

@@ -8,6 +8,7 @@ import json
 import platform
 import tarfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def write(archive: Path, layer: Layer, configs: dict[str, dict[str, object]], cr
     """An archive for `docker load` with one image a name, all of them on the same layer."""
     blobs: dict[str, bytes] = {}
 
-    def add(media: str, content: dict[str, object]) -> dict[str, object]:
+    def add(media: str, content: Mapping[str, object]) -> dict[str, object]:
         data = json.dumps(content, sort_keys=True).encode()
         digest = hashlib.sha256(data).hexdigest()
         blobs[digest] = data
@@ -57,12 +58,19 @@ def write(archive: Path, layer: Layer, configs: dict[str, dict[str, object]], cr
     manifests = []
     for name, config in sorted(configs.items()):
         image = {
-            "architecture": ARCHITECTURES[platform.machine()], "os": "linux", "created": created, "config": config,
+            "architecture": ARCHITECTURES[platform.machine()],
+            "os": "linux",
+            "created": created,
+            "config": config,
             "rootfs": {"type": "layers", "diff_ids": [layer.diff_id]},
             "history": [{"created": created, "created_by": "mmdebstrap", "comment": "a stand-in made by Slipway"}],
         }
-        manifest = {"schemaVersion": 2, "mediaType": OCI + "manifest.v1+json",
-                    "config": add("config.v1+json", image), "layers": [layer.descriptor]}
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": OCI + "manifest.v1+json",
+            "config": add("config.v1+json", image),
+            "layers": [layer.descriptor],
+        }
         # The full name under this key is the only form that every command of the engine then understands.
         manifests.append({**add("manifest.v1+json", manifest), "annotations": {"io.containerd.image.name": name}})
     index = {"schemaVersion": 2, "mediaType": OCI + "index.v1+json", "manifests": manifests}

@@ -21,6 +21,7 @@ LABEL = "slipway.stand-in"
 SUITE = "trixie"
 # One constant: the same packages then give the same image.
 EPOCH = "1767225600"
+CREATED = "2026-01-01T00:00:00Z"  # the same instant
 SMALL = ("/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/doc/*")
 
 
@@ -29,7 +30,7 @@ class Root:
     """A root file system: what mmdebstrap installs. The folder of its name holds the hook that finishes it."""
 
     variant: str
-    packages: tuple[str, ...]
+    packages: str
 
 
 @dataclass(frozen=True)
@@ -46,29 +47,54 @@ _PATH = "PATH=/usr/local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/
 ROOTS = {
     "python": Root(
         "apt",
-        ("ca-certificates", "netbase", "tzdata", "media-types", "libbz2-1.0", "libdb5.3t64", "libexpat1", "libffi8",
-         "liblzma5", "libncursesw6", "libreadline8t64", "libsqlite3-0", "libssl3t64", "libuuid1", "zlib1g"),
+        "ca-certificates media-types netbase tzdata libbz2-1.0 libdb5.3t64 libexpat1 libffi8 liblzma5 libncursesw6"
+        " libreadline8t64 libsqlite3-0 libssl3t64 libuuid1 zlib1g",
     ),
     "services": Root(
         "essential",
-        ("ca-certificates", "tzdata", "libatomic1", "libgssapi-krb5-2", "libicu76", "libjemalloc2", "libldap2",
-         "liblz4-1", "liblzf1", "libpam0g", "libpq5", "libreadline8t64", "libselinux1", "libssl3t64", "libstdc++6",
-         "libsystemd0", "libuuid1", "libxml2", "libxslt1.1", "libzstd1", "zlib1g"),
+        "ca-certificates tzdata libatomic1 libgssapi-krb5-2 libicu76 libjemalloc2 libldap2 liblz4-1 liblzf1 libpam0g"
+        " libpq5 libreadline8t64 libselinux1 libssl3t64 libstdc++6 libsystemd0 libuuid1 libxml2 libxslt1.1 libzstd1"
+        " zlib1g",
     ),
 }
 
 STAND_INS = {
     "python": StandIn("python", r"3\.13\b", {"Env": [_PATH, "LANG=C.UTF-8"], "Cmd": ["python3"]}),
-    "postgres": StandIn("services", "", {
-        "Env": [_PATH, "LANG=C.UTF-8", "PG_MAJOR=17", "PGDATA=/var/lib/postgresql/17/docker"],
-        "Entrypoint": ["postgres-entrypoint.sh"], "Cmd": ["postgres"], "StopSignal": "SIGINT",
-        "ExposedPorts": {"5432/tcp": {}}, "Volumes": {"/var/lib/postgresql": {}}}),
-    "redis": StandIn("services", "", {
-        "Env": [_PATH], "Entrypoint": ["redis-entrypoint.sh"], "Cmd": ["redis-server"], "WorkingDir": "/data",
-        "ExposedPorts": {"6379/tcp": {}}, "Volumes": {"/data": {}}}),
-    "registry": StandIn("services", "", {
-        "Env": [_PATH], "Entrypoint": ["registry-entrypoint.sh"], "Cmd": ["/etc/distribution/config.yml"],
-        "ExposedPorts": {"5000/tcp": {}}, "Volumes": {"/var/lib/registry": {}}}),
+    "postgres": StandIn(
+        "services",
+        "",
+        {
+            "Env": [_PATH, "LANG=C.UTF-8", "PG_MAJOR=17", "PGDATA=/var/lib/postgresql/17/docker"],
+            "Entrypoint": ["postgres-entrypoint.sh"],
+            "Cmd": ["postgres"],
+            "StopSignal": "SIGINT",
+            "ExposedPorts": {"5432/tcp": {}},
+            "Volumes": {"/var/lib/postgresql": {}},
+        },
+    ),
+    "redis": StandIn(
+        "services",
+        "",
+        {
+            "Env": [_PATH],
+            "Entrypoint": ["redis-entrypoint.sh"],
+            "Cmd": ["redis-server"],
+            "WorkingDir": "/data",
+            "ExposedPorts": {"6379/tcp": {}},
+            "Volumes": {"/data": {}},
+        },
+    ),
+    "registry": StandIn(
+        "services",
+        "",
+        {
+            "Env": [_PATH],
+            "Entrypoint": ["registry-entrypoint.sh"],
+            "Cmd": ["/etc/distribution/config.yml"],
+            "ExposedPorts": {"5000/tcp": {}},
+            "Volumes": {"/var/lib/registry": {}},
+        },
+    ),
 }
 
 
@@ -100,8 +126,10 @@ def wanted(references: list[str]) -> dict[str, StandIn]:
 
 def missing(names: dict[str, StandIn]) -> dict[str, StandIn]:
     """Those of which the engine has no image of today's recipe."""
-    template = '{{range .RepoTags}}{{.}} {{end}}{{index .Config.Labels "%s"}}' % LABEL
-    shown = subprocess.run(["docker", "image", "inspect", "-f", template, *names], capture_output=True, text=True, timeout=30)
+    template = '{{range .RepoTags}}{{.}} {{end}}{{index .Config.Labels "LABEL"}}'.replace("LABEL", LABEL)
+    shown = subprocess.run(
+        ["docker", "image", "inspect", "-f", template, *names], capture_output=True, text=True, timeout=30
+    )
     there = {(name, line.split()[-1]) for line in shown.stdout.splitlines() for name in line.split()[:-1]}
     recipes = {root: recipe(root) for root in ROOTS}
     return {n: s for n, s in names.items() if (n, recipes[s.root]) not in there}
@@ -113,7 +141,7 @@ def build(names: dict[str, StandIn]) -> None:
     import tempfile
     from concurrent.futures import ThreadPoolExecutor
 
-    say("no image registry can be reached: making stand-ins for the base images from Debian's packages (about a minute)")
+    say("no image registry can be reached: making stand-ins from Debian's packages (about a minute)")
     packages.ensure_commands({"mmdebstrap": "mmdebstrap"})
     roots = sorted({s.root for s in names.values()})
     with tempfile.TemporaryDirectory(prefix="slipway-stand-ins-") as folder, ThreadPoolExecutor(len(roots)) as pool:
@@ -124,36 +152,51 @@ def build(names: dict[str, StandIn]) -> None:
 def _make_root(root: str, folder: Path, names: dict[str, StandIn]) -> None:
     tar = folder / f"{root}.tar"
     log = folder / f"{root}.log"
-    command = ["mmdebstrap", "--mode=root", f"--variant={ROOTS[root].variant}", "--format=tar",
-               "--include=" + ",".join(ROOTS[root].packages), f"--customize-hook={HERE / root / 'hook.sh'}"]
+    command = [
+        "mmdebstrap",
+        "--mode=root",
+        f"--variant={ROOTS[root].variant}",
+        "--format=tar",
+        "--include=" + ",".join(ROOTS[root].packages.split()),
+        f"--customize-hook={HERE / root / 'hook.sh'}",
+    ]
     command += [f"--dpkgopt=path-exclude={path}" for path in SMALL]
-    command += ["--dpkgopt=path-include=/usr/share/doc/*/copyright"]
+    command += ["--dpkgopt=path-include=/usr/share/doc/*/copyright", "--dpkgopt=force-unsafe-io"]
     command += [f"--aptopt={line}" for line in packages.apt_network_options()]
     # The image must carry nothing of this machine, but the folders in /run that a hook made.
-    command += ['--customize-hook=cd "$1/etc" && rm -f resolv.conf hostname apt/apt.conf.d/99mmdebstrap dpkg/dpkg.cfg.d/99mmdebstrap',
-                "--skip=cleanup/run", SUITE, str(tar), packages.debian_source()[0]]
+    ours = "resolv.conf hostname apt/apt.conf.d/99mmdebstrap dpkg/dpkg.cfg.d/99mmdebstrap"
+    command += [
+        f'--customize-hook=cd "$1/etc" && rm -f {ours}',
+        "--skip=cleanup/run",
+        SUITE,
+        str(tar),
+        packages.debian_source()[0],
+    ]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": EPOCH, "LC_ALL": "C.UTF-8", "TMPDIR": str(folder)}
     with log.open("wb") as output:
-        ended = subprocess.run(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, env=environment, timeout=900)
+        ended = subprocess.run(
+            command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, env=environment, timeout=900
+        )
     if ended.returncode:
         # mmdebstrap's own last lines only say that it failed; the cause stands before its clean-up.
         lines = [line for line in log.read_text(errors="replace").splitlines() if not line.startswith("I: ")]
-        raise NotReady(f"the stand-in root `{root}` could not be made: {' / '.join(lines[-4:-1]) or 'no output'}",
-                       "Where images can be pulled, set SLIPWAY_OFFLINE=never; else see that apt reaches a Debian mirror.")
+        raise NotReady(
+            f"the stand-in root `{root}` could not be made: {' / '.join(lines[-4:-1]) or 'no output'}",
+            "Where images can be pulled, set SLIPWAY_OFFLINE=never; else see that apt reaches a Debian mirror.",
+        )
     _load(tar, {n: s for n, s in names.items() if s.root == root})
 
 
 def _load(tar: Path, names: dict[str, StandIn]) -> None:
-    from datetime import datetime, timezone
-
     from offline import layout
 
     configs = {n: {**s.config, "Labels": {LABEL: recipe(s.root)}} for n, s in names.items()}
-    created = datetime.fromtimestamp(int(EPOCH), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     archive = tar.with_suffix(".oci.tar")
-    layout.write(archive, layout.compress(tar), configs, created)
+    layout.write(archive, layout.compress(tar), configs, CREATED)
     ended = subprocess.run(["docker", "load", "--input", str(archive)], capture_output=True, text=True, timeout=300)
     if ended.returncode or missing(names):
-        raise NotReady(f"the engine refused {', '.join(names)}: {ended.stderr.strip() or ended.stdout.strip()}",
-                       "Is its disk full? `docker system df`")
+        raise NotReady(
+            f"the engine refused {', '.join(names)}: {ended.stderr.strip() or ended.stdout.strip()}",
+            "Is its disk full? `docker system df`",
+        )
     say(f"made {', '.join(names)}")

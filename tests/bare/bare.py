@@ -20,8 +20,17 @@ HAS = ("python3", "make", "git", "ca-certificates")
 EPOCH = "1767225600"
 # What this machine may need to reach its package index, and a bare one inside it therefore too.
 CERTIFICATES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO", "CURL_CA_BUNDLE")
-NETWORK = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
-           "PIP_INDEX_URL", "UV_DEFAULT_INDEX", "SLIPWAY_OFFLINE")
+NETWORK = (
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "PIP_INDEX_URL",
+    "UV_DEFAULT_INDEX",
+    "SLIPWAY_OFFLINE",
+)
 
 
 def docker(*arguments: str, **options: object) -> str:
@@ -32,10 +41,20 @@ def docker(*arguments: str, **options: object) -> str:
 
 def root_image(suite: str) -> str:
     """The bare root of a suite as an image; made once for each recipe."""
-    command = ["mmdebstrap", "--quiet", "--mode=root", "--variant=apt", "--format=tar", "--include=" + ",".join(HAS),
-               "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
-               *(f"--aptopt={line}" for line in packages.apt_network_options()),
-               '--customize-hook=rm -f "$1/etc/resolv.conf" "$1/etc/hostname"', suite]
+    command = [
+        "mmdebstrap",
+        "--quiet",
+        "--mode=root",
+        "--variant=apt",
+        "--format=tar",
+        "--include=" + ",".join(HAS),
+        "--dpkgopt=path-exclude=/usr/share/man/*",
+        "--dpkgopt=path-exclude=/usr/share/locale/*",
+        "--dpkgopt=force-unsafe-io",
+        *(f"--aptopt={line}" for line in packages.apt_network_options()),
+        '--customize-hook=rm -f "$1/etc/resolv.conf" "$1/etc/hostname"',
+        suite,
+    ]
     name = f"bare.invalid/{suite}:{hashlib.sha256(repr(command).encode()).hexdigest()[:12]}"
     if subprocess.run(["docker", "image", "inspect", name], capture_output=True).returncode == 0:
         return name
@@ -59,8 +78,13 @@ class Machine:
         words = ["docker", "exec", "--workdir", "/shop"]
         for name, value in environment.items():
             words += ["--env", f"{name}={value}"]
-        ended = subprocess.run([*words, self.name, "sh", "-c", f"exec 2>&1; {command}"], stdout=subprocess.PIPE, text=True,
-                               errors="replace", timeout=timeout)
+        ended = subprocess.run(
+            [*words, self.name, "sh", "-c", f"exec 2>&1; {command}"],
+            stdout=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+        )
         print(f"\n[{self.name}] $ {command}\n{ended.stdout}[exit code {ended.returncode}]")
         return ended
 
@@ -75,7 +99,12 @@ def machine(suite: str, *, privileged: bool = True) -> Iterator[Machine]:
         words += ["--privileged", "--volume", f"{name}:/var/lib/docker"]
     for variable in CERTIFICATES:
         if os.environ.get(variable):
-            words += ["--volume", f"{os.environ[variable]}:/run/outer/{variable}:ro", "--env", f"{variable}=/run/outer/{variable}"]
+            words += [
+                "--volume",
+                f"{os.environ[variable]}:/run/outer/{variable}:ro",
+                "--env",
+                f"{variable}=/run/outer/{variable}",
+            ]
     for variable in NETWORK:
         if variable in os.environ:
             words += ["--env", variable]
@@ -93,6 +122,9 @@ def _put_repository(name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["git", "clone", "--quiet", "--depth=1", f"file://{ROOT}", f"{folder}/shop"], check=True)
         packed = subprocess.Popen(["tar", "-C", folder, "-c", "shop"], stdout=subprocess.PIPE)
-        subprocess.run(["docker", "exec", "--interactive", name, "tar", "-C", "/", "-x", "--no-same-owner"],
-                       stdin=packed.stdout, check=True)
+        subprocess.run(
+            ["docker", "exec", "--interactive", name, "tar", "-C", "/", "-x", "--no-same-owner"],
+            stdin=packed.stdout,
+            check=True,
+        )
         assert packed.wait() == 0

@@ -42,7 +42,9 @@ def test_second_run_reuses(machine: Machine) -> None:
 
 
 def test_engine_that_was_stopped_is_started(machine: Machine) -> None:
-    machine.run("kill $(cat /var/run/docker.pid); for i in $(seq 50); do [ -e /var/run/docker.pid ] || break; sleep 0.2; done")
+    machine.run(
+        "kill $(cat /var/run/docker.pid); for i in $(seq 50); do [ -e /var/run/docker.pid ] || break; sleep 0.2; done"
+    )
     assert machine.run("docker version").returncode != 0
     ended = machine.run("make run")
     assert ended.returncode == 0

@@ -38,14 +38,21 @@ def test_install_forbidden(machine: Machine) -> None:
     assert "its engine does not run" in error
 
     command = error.splitlines()[1].removeprefix("Run: ")
-    assert machine.run(f"setsid {command} for i in $(seq 100); do docker version >/dev/null && exit; sleep 0.2; done; exit 1").returncode == 0
+    assert (
+        machine.run(
+            f"setsid {command} for i in $(seq 100); do docker version >/dev/null && exit; sleep 0.2; done; exit 1"
+        ).returncode
+        == 0
+    )
     ready = machine.run("scripts/bootstrap", SLIPWAY_INSTALL="never", SLIPWAY_OFFLINE="never")
     assert ready.returncode == 0 and ready.stdout == ""
 
 
 def test_engine_without_the_containerd_store(machine: Machine) -> None:
     """It is somebody's engine: it is refused with the mend, not reconfigured."""
-    machine.run("kill $(cat /var/run/docker.pid); for i in $(seq 50); do [ -e /var/run/docker.pid ] || break; sleep 0.2; done")
+    machine.run(
+        "kill $(cat /var/run/docker.pid); for i in $(seq 50); do [ -e /var/run/docker.pid ] || break; sleep 0.2; done"
+    )
     machine.run("echo '{}' > /etc/docker/daemon.json")
     error = refused(machine.run("scripts/bootstrap", SLIPWAY_OFFLINE="never"))
     assert "containerd" in error and "/etc/docker/daemon.json" in error
