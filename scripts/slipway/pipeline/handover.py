@@ -1,0 +1,131 @@
+"""Publishing what another job verified: the layout from its artifact, checked against the digest that it said.
+
+Runs none of the project's code and builds nothing: it reads blobs, pushes them, and moves tags.
+"""
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from slipway.errors import Broken, NotReady, SlipwayError, UsageError
+from slipway.image import layout
+from slipway.image.layout import Image
+from slipway.image.reference import DIGEST, Repository
+from slipway.github.tags import moving
+from slipway.tools import docker, remote
+
+TECHNICAL = "slipway-"  # + the digest's first digits: what is pushed before any tag moves
+
+
+@dataclass(frozen=True)
+class Published:
+    """What is in the registry now."""
+
+    reference: str
+    digest: str
+    platforms: tuple[str, ...]
+    sbom: str  # path; empty where the artifact holds none
+
+
+async def push(
+    artifacts: Path, digests: list[str], repository: Repository, environment: dict[str, str], log: Path
+) -> Published:
+    """Push one image for each platform, and an index of them where there are several.
+
+    Args:
+        artifacts: a folder that holds the layouts somewhere below.
+        digests: what the jobs that verified them said.
+
+    Raises:
+        SlipwayError: an artifact is not what it should be, or the registry does not take it. Nothing was tagged.
+    """
+    if not digests:
+        raise UsageError("no digest was handed over. Pass the output `digest` of the job that verified the image.")
+    await docker.engine()
+    images = [_checked(artifacts, digest) for digest in digests]
+    platforms = tuple(image.platform for _, image in images)
+    if len(set(platforms)) != len(platforms):
+        raise UsageError(f"two images are for the same platform ({', '.join(platforms)}). Verify each platform once.")
+    for folder, image in images:
+        await _load(folder, image, repository, log)
+        await remote.push(repository, image.digest, technical(image.digest), log, environment)
+    digest = digests[0]
+    if len(images) > 1:
+        ordered = [image.digest for _, image in sorted(images, key=lambda pair: pair[1].platform)]
+        digest = await remote.point(repository, technical(ordered[0]) + "-index", ordered, environment)
+    sbom = next((str(path) for path in sorted(artifacts.rglob("sbom.cdx.json"))), "")
+    return Published(repository.at(digest), digest, platforms, sbom)
+
+
+def technical(digest: str) -> str:
+    """The tag under which a digest is pushed: the same digest, the same tag."""
+    return TECHNICAL + digest.removeprefix("sha256:")[:16]
+
+
+def _checked(artifacts: Path, digest: str) -> tuple[Path, Image]:
+    """The layout whose manifest is `digest`, every blob proven."""
+    if not DIGEST.fullmatch(digest):
+        raise UsageError(
+            f"{digest!r} is not a digest. Hand over the output `digest` of the job that verified the image."
+        )
+    layouts = sorted(path.parent for path in artifacts.rglob("index.json") if (path.parent / "blobs").is_dir())
+    if not layouts:
+        raise Broken("the artifact holds no image. It is kept for one day: re-run all jobs, not this one alone.")
+    images = [(folder, layout.read(folder)) for folder in layouts]
+    for folder, image in images:
+        if image.digest == digest:
+            return folder, image
+    held = ", ".join(image.digest for _, image in images)
+    raise Broken(
+        f"{digest} was verified, and the artifact holds {held}: it was swapped or mixed up. Nothing was pushed."
+    )
+
+
+async def _load(folder: Path, image: Image, repository: Repository, log: Path) -> None:
+    name = repository.at(image.digest)
+    with tempfile.NamedTemporaryFile(suffix=".tar") as file:
+        file.write(layout.archive(folder, image, name, layers=True))
+        file.flush()
+        done = await docker.docker("load", "--input", file.name, timeout=600, log=log)
+    shown = await docker.image(image.digest) if done.ok else None
+    if not shown or shown.get("Id") != image.digest:
+        raise Broken(f"the engine did not take {image.digest}: {done.last_line()}")
+
+
+async def move(
+    repository: Repository, digest: str, names: list[str], commit: str, environment: dict[str, str], log: Path
+) -> list[str]:
+    """Put tags on a digest that is in the registry; returns those that were moved.
+
+    Raises:
+        SlipwayError: the digest is not there, or a version tag names another image already.
+    """
+    if not await remote.exists(repository, digest, environment):
+        raise NotReady(f"{repository.at(digest)} is not in the registry. Publish it first.")
+    moved = []
+    for name in names:
+        there = await remote.digest(repository, name, environment)
+        if there == digest:
+            continue
+        if there and not moving(name):
+            raise SlipwayError(
+                f"{repository.tagged(name)} names {there} already; versions never move. Release a new one."
+            )
+        await _retag(repository, digest, name, environment, log)
+        moved.append(name)
+    return moved
+
+
+async def _retag(repository: Repository, digest: str, name: str, environment: dict[str, str], log: Path) -> None:
+    """A manifest is pulled (its blobs are here or come), tagged and pushed; an index is copied in the registry."""
+    raw = await docker.docker("buildx", "imagetools", "inspect", repository.at(digest), "--raw", env=environment)
+    if "manifests" in json.loads(raw.out):
+        found = await remote.point(repository, name, [digest], environment)
+        if found != digest:
+            raise NotReady(f"{repository.tagged(name)} became {found}, not {digest}. Newer buildx is needed.")
+        return
+    pulled = await docker.docker("pull", "--quiet", repository.at(digest), timeout=600, log=log, env=environment)
+    if not pulled.ok:
+        raise NotReady(f"{repository.at(digest)} could not be pulled: {pulled.last_line()}")
+    await remote.push(repository, digest, name, log, environment)

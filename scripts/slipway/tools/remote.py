@@ -1,0 +1,118 @@
+"""Registries anywhere, by docker's own client and its credentials: read a digest, push, put an index together."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from slipway.errors import NotReady, UsageError
+from slipway.image.reference import Repository
+from slipway.tools.docker import docker
+from slipway.tools.process import Finished
+
+PUSH_SECONDS = 1200.0
+
+
+def credentials(text: str) -> list[tuple[str, str, str]]:
+    """Read `registry=user:token` lines.
+
+    Raises:
+        UsageError: a line is of another form; the line itself is a secret and not shown.
+    """
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        registry, equals, login = line.strip().partition("=")
+        user, colon, token = login.partition(":")
+        if not (registry and equals and user and colon and token):
+            raise UsageError(f"registry-auth: line {number} is not registry=user:token. Write one registry a line.")
+        found.append((registry, user, token))
+    return found
+
+
+async def login(registry: str, user: str, token: str, folder: Path) -> None:
+    """Store a credential in a docker configuration of our own, so that no other step finds it.
+
+    Raises:
+        NotReady: the registry refuses it.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    done = await docker(
+        "--config", folder, "login", registry, "--username", user, "--password-stdin", stdin=token, timeout=60
+    )
+    if not done.ok:
+        raise NotReady(f"{registry} refuses the credential of {user}: {done.last_line()}")
+
+
+async def digest(repository: Repository, name: str, environment: Mapping[str, str] | None = None) -> str | None:
+    """The digest that a tag names in a registry, or None where there is no such tag.
+
+    Raises:
+        NotReady: the registry does not answer, or refuses us.
+    """
+    target = repository.tagged(name)
+    done = await docker("buildx", "imagetools", "inspect", target, "--format", "{{json .Manifest}}", env=environment)
+    if done.ok:
+        return str(json.loads(done.out)["digest"])
+    if "not found" in done.text or "manifest unknown" in done.text.lower():
+        return None
+    raise NotReady(f"{target} cannot be read: {done.last_line()}")
+
+
+async def exists(repository: Repository, digest_: str, environment: Mapping[str, str] | None = None) -> bool:
+    """Whether a registry holds a digest."""
+    done = await docker("buildx", "imagetools", "inspect", repository.at(digest_), "--raw", env=environment, timeout=60)
+    return done.ok
+
+
+async def push(repository: Repository, digest_: str, name: str, log: Path, environment: Mapping[str, str]) -> None:
+    """Push an image that the engine holds, under a tag, and believe it only when the registry says its digest.
+
+    Raises:
+        NotReady: the push failed, or the registry holds something else.
+    """
+    target = repository.tagged(name)
+    tagged = await docker("tag", repository.at(digest_), target)
+    done = (
+        await docker("push", "--quiet", target, timeout=PUSH_SECONDS, log=log, env=environment) if tagged.ok else tagged
+    )
+    if not done.ok:
+        raise NotReady(f"the push to {repository.host} failed: {_why(done)}. No tag was moved; run again.")
+    found = await digest(repository, name, environment)
+    if found != digest_:
+        raise NotReady(f"{repository.host} holds {found or 'nothing'} where {digest_} was pushed. No tag was moved.")
+
+
+async def point(repository: Repository, name: str, digests: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Put a tag on an index of several digests (a new one) or on the one index given; returns the index's digest.
+
+    Never for a single manifest: older versions of buildx wrap it into an index, which is another digest.
+
+    Raises:
+        NotReady: a digest is not in the registry.
+    """
+    sources = [repository.at(d) for d in digests]
+    done = await docker(
+        "buildx", "imagetools", "create", "--tag", repository.tagged(name), *sources, env=environment, timeout=120
+    )
+    if not done.ok:
+        raise NotReady(f"the index {repository.tagged(name)} could not be made: {_why(done)}")
+    found = await digest(repository, name, environment)
+    if not found:
+        raise NotReady(f"{repository.tagged(name)} is not there after it was made. Run again.")
+    return found
+
+
+def _why(done: Finished) -> str:
+    return "it took too long" if done.timed_out else done.last_line()
+
+
+def configuration(folder: Path) -> dict[str, str]:
+    """The environment in which docker finds the credentials of `folder`, and its plugins all the same."""
+    plugins = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "cli-plugins"
+    link = folder / "cli-plugins"
+    if plugins.is_dir() and not link.exists():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        link.symlink_to(plugins)
+    return {"DOCKER_CONFIG": str(folder)}
