@@ -95,7 +95,7 @@ def test_indexes_answer_in_several_ways(index: str, tmp_path: Path, listing: str
 
 def test_a_changed_wheel_is_refused_and_not_kept(index: str, tmp_path: Path) -> None:
     Index.answers[f"/files/{WHEEL}"] = wheel() + b"x"
-    with pytest.raises(NotReady, match="has SHA-256 .*, not"):
+    with pytest.raises(NotReady, match=r"has SHA-256 .*, not"):
         uv.ensure(tmp_path)
     assert list(uv.folder(tmp_path).iterdir()) == []
 
