@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from slipway import __version__
+from slipway.ci import ci
 from slipway.errors import ExitCode, SlipwayError
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -116,6 +117,26 @@ def plan(as_json: bool, directory: Path) -> None:
     listen.show_plan(*asyncio.run(plans.plan(root, config.load(root), options)), as_json)
 
 
+@main.command(epilog=examples("slipway deploy local", "slipway deploy production ghcr.io/acme/shop@sha256:…"))
+@click.argument("environment", metavar="[ENV]", required=False)
+@click.argument("reference", metavar="[IMAGE@DIGEST]", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line.")
+@directory
+def deploy(environment: str | None, reference: str | None, as_json: bool, directory: Path) -> None:
+    """Bring a published image up, prove that it answers as itself, or go back.
+
+    ENV is an environment of slipway.toml; IMAGE@DIGEST is by default what was built here last.
+    """
+    from slipway import config
+    from slipway.pipeline import deployment
+    from slipway.report import listen
+
+    root = directory.resolve()
+    with listen.listener(root, as_json) as emit:
+        result = asyncio.run(deployment.deploy(root, config.load(root), environment, reference, emit))
+    sys.exit(result.exit_code)
+
+
 @main.command(epilog=examples("slipway stop", "slipway stop -C ../shop"))
 @directory
 def stop(directory: Path) -> None:
@@ -149,6 +170,9 @@ def doctor(as_json: bool, directory: Path) -> None:
     checks = asyncio.run(surgery.examine(directory.resolve()))
     listen.show_checks(checks, as_json)
     sys.exit(ExitCode.NOT_READY if any(check.level == "missing" for check in checks) else ExitCode.PASSED)
+
+
+main.add_command(ci)
 
 
 if __name__ == "__main__":

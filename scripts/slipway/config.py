@@ -44,6 +44,8 @@ class BuildTable(Table, frozen=True):
     bake: Annotated[str, Meta(description="bake file, used where it exists")] = "docker-bake.hcl"
     target: Annotated[str, Meta(description="bake target, or Dockerfile stage where there is no bake file")] = ""
     timeout: Annotated[Duration, Meta(description="a longer build is ended")] = "30m"
+    cache_from: Annotated[str, Meta(description="folder with a layer cache to read; missing is no error")] = ""
+    cache_to: Annotated[str, Meta(description="folder that gets this build's layer cache, replaced whole")] = ""
 
 
 class LintTable(Table, frozen=True):

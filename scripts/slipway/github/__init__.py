@@ -26,6 +26,16 @@ class Event:
     fork: bool  # the pull request comes from another repository
 
 
+def attestable(wanted: str) -> bool:
+    """Whether artifacts of this repository are to be attested (auto, always, never).
+
+    GitHub signs for public repositories on every plan, for private ones on Enterprise Cloud alone
+    (https://docs.github.com/en/actions/concepts/security/artifact-attestations).
+    """
+    private = bool((_payload().get("repository") or {}).get("private"))
+    return wanted == "always" or (wanted == "auto" and not private)
+
+
 def event() -> Event:
     """The event of this run, from its payload."""
     payload = _payload()

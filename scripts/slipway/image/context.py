@@ -4,12 +4,10 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-import pathspec
-
 from slipway.errors import UsageError
+from slipway.image import ignore
 
 # Never part of what the app is, even in a repository without a .dockerignore: our own run folder.
 _OURS = {".slipway"}
@@ -62,50 +60,23 @@ def tree(folder: Path, skip: tuple[str, ...] = ("__pycache__", ".pytest_cache"))
 
 
 def context_files(context: Path, dockerfile: Path) -> list[Path]:
-    """The files that a build with this context and Dockerfile can read."""
-    rules = _rules(context, dockerfile)
-    return [context / name for name in _walk(context, "", rules)] + [dockerfile]
-
-
-@dataclass(frozen=True)
-class Rules:
-    """A .dockerignore: the last pattern that matches decides."""
-
-    spec: pathspec.PathSpec[pathspec.Pattern]
-    exceptions: tuple[str, ...]
-
-    def excluded(self, name: str) -> bool:
-        """Whether a path, relative to the context, is left out."""
-        return self.spec.match_file(name)
-
-    def prune(self, folder: str) -> bool:
-        """Whether nothing below this folder can be in the context; as Docker, an exception below it forbids pruning."""
-        return self.excluded(folder) and not any(e.startswith(folder + "/") or "*" in e for e in self.exceptions)
-
-
-def _rules(context: Path, dockerfile: Path) -> Rules:
+    """The files (and empty folders) that a build with this context and Dockerfile can read."""
     own = dockerfile.with_name(dockerfile.name + ".dockerignore")
     path = own if own.exists() else context / ".dockerignore"
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
-    patterns: list[str] = []
-    for line in (raw.strip() for raw in lines):
-        if not line or line.startswith("#"):
-            continue
-        negated, body = line.startswith("!"), line.lstrip("!").strip().strip("/")
-        # Docker's patterns are rooted at the context, git's float: a leading slash makes one of the other.
-        patterns.append(("!" if negated else "") + "/" + body)
-    exceptions = tuple(p[2:] for p in patterns if p.startswith("!"))
-    return Rules(pathspec.PathSpec.from_lines("gitwildmatch", patterns), exceptions)
+    rules = ignore.parse(path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else "")
+    return [context / name for name in _walk(context, "", rules, ())] + [dockerfile]
 
 
-def _walk(context: Path, folder: str, rules: Rules) -> Iterator[str]:
+def _walk(context: Path, folder: str, rules: ignore.Rules, matched: tuple[bool, ...]) -> Iterator[str]:
     with os.scandir(context / folder) as entries:
         for entry in sorted(entries, key=lambda e: e.name):
             name = f"{folder}/{entry.name}" if folder else entry.name
             if name in _OURS:
                 continue
-            if entry.is_dir(follow_symlinks=False):
-                if not rules.prune(name):
-                    yield from _walk(context, name, rules)
-            elif not rules.excluded(name):
-                yield name
+            out, matches = rules.excluded(name, matched)
+            if not entry.is_dir(follow_symlinks=False):
+                if not out:
+                    yield name
+            elif not out or rules.exceptions:
+                below = list(_walk(context, name, rules, matches))
+                yield from below or ([] if out else [name])

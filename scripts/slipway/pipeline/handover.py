@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.errors import Broken, NotReady, SlipwayError, UsageError
+from slipway.github.tags import moving
 from slipway.image import layout
 from slipway.image.layout import Image
 from slipway.image.reference import DIGEST, Repository
-from slipway.github.tags import moving
 from slipway.tools import docker, remote
 
 TECHNICAL = "slipway-"  # + the digest's first digits: what is pushed before any tag moves
@@ -94,7 +94,7 @@ async def _load(folder: Path, image: Image, repository: Repository, log: Path) -
 
 
 async def move(
-    repository: Repository, digest: str, names: list[str], commit: str, environment: dict[str, str], log: Path
+    repository: Repository, digest: str, names: list[str], environment: dict[str, str], log: Path
 ) -> list[str]:
     """Put tags on a digest that is in the registry; returns those that were moved.
 
@@ -108,6 +108,8 @@ async def move(
         there = await remote.digest(repository, name, environment)
         if there == digest:
             continue
+        if there and moving(name) and await _newer(repository, there, digest, environment):
+            continue
         if there and not moving(name):
             raise SlipwayError(
                 f"{repository.tagged(name)} names {there} already; versions never move. Release a new one."
@@ -115,6 +117,12 @@ async def move(
         await _retag(repository, digest, name, environment, log)
         moved.append(name)
     return moved
+
+
+async def _newer(repository: Repository, there: str, ours: str, environment: dict[str, str]) -> bool:
+    """Whether the image that a moving tag names is of a later commit than ours: runs may finish in any order."""
+    theirs, mine = [await remote.created(repository, digest, environment) for digest in (there, ours)]
+    return bool(theirs and mine and theirs > mine)
 
 
 async def _retag(repository: Repository, digest: str, name: str, environment: dict[str, str], log: Path) -> None:

@@ -55,15 +55,20 @@ async def run(root: Path, settings: config.Settings, options: Options, emit: Emi
         run_id, folder = folders.fresh(state)
         context, missing = await look(root, settings, options, run_id, folder)
         scheduler = Scheduler(options.selection, context, Store(state / "reuse"), emit, options.keep_going, begun=begun)
-        plan = tuple(stage.name for stage in options.selection.stages)
-        emit(Event(kind=Kind.RUN_STARTED, text=headline(root, context), plan=plan))
-        interrupted = await _interruptible(scheduler.execute())
-        if interrupted and context.engine:
-            await docker.remove(f"label={RUN_LABEL}={run_id}")
-        result = _result(scheduler, context, started, missing, interrupted)
-        _write(folder, result)
-        emit(Event(kind=Kind.RUN_FINISHED, at=result.seconds, run=result))
-        return result
+        return await conclude(scheduler, context, started, missing)
+
+
+async def conclude(scheduler: Scheduler, context: Context, started: datetime, missing: str) -> RunResult:
+    """Execute, clean up, and write what came of it."""
+    plan = tuple(stage.name for stage in scheduler.selection.stages)
+    scheduler.emit(Event(kind=Kind.RUN_STARTED, text=headline(context.root, context), plan=plan))
+    interrupted = await _interruptible(scheduler.execute())
+    if interrupted and context.engine:
+        await docker.remove(f"label={RUN_LABEL}={context.run_id}")
+    result = _result(scheduler, context, started, missing, interrupted)
+    _write(context.folder, result)
+    scheduler.emit(Event(kind=Kind.RUN_FINISHED, at=result.seconds, run=result))
+    return result
 
 
 async def look(

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from slipway.config import seconds
 from slipway.errors import Broken
 from slipway.image import context as build_context
@@ -62,7 +64,8 @@ async def key(context: Context) -> str | None:
     told = [
         source(context).variables,
         build_context.variables([root / settings.bake]),
-        repr(settings),
+        # Not where the layer cache lies: it changes how fast, never what.
+        repr(structs.replace(settings, cache_from="", cache_to="")),
         context.settings.image.platforms,
         context.repository,
     ]
@@ -101,11 +104,12 @@ async def _bake(context: Context, progress: Progress) -> tuple[Finished, layout.
     for last in (False, True):
         done = await buildx.bake(
             source(context), app_target(context),
-            f'output=type=oci,"dest={folder}",tar=false', *secrets(), *_platform(context),
+            f'output=type=oci,"dest={folder}",tar=false', *secrets(), *_platform(context), *_cache(context),
             metadata=metadata, progress=progress, timeout=seconds(context.settings.build.timeout),
         )  # fmt: skip
         if not done.ok:
             return done, None
+        _keep_cache(context)
         try:
             image = layout.read(folder)
             told = json.loads(metadata.read_bytes()).get(app_target(context), {}).get("containerimage.digest")
@@ -117,6 +121,26 @@ async def _bake(context: Context, progress: Progress) -> tuple[Finished, layout.
                 raise
             shutil.rmtree(folder, ignore_errors=True)
     raise AssertionError("unreachable")
+
+
+def _cache(context: Context) -> list[str]:
+    """Options for BuildKit's local layer cache. Written into a fresh folder: into an old one it only ever grows."""
+    settings, options = context.settings.build, []
+    if settings.cache_from and (Path(settings.cache_from) / "index.json").is_file():
+        options.append(f'cache-from=type=local,"src={settings.cache_from}"')
+    if settings.cache_to:
+        options.append(f'cache-to=type=local,"dest={settings.cache_to}.new",mode=max')
+    return options
+
+
+def _keep_cache(context: Context) -> None:
+    if not context.settings.build.cache_to:
+        return
+    kept = Path(context.settings.build.cache_to)
+    fresh = kept.with_name(kept.name + ".new")
+    if fresh.is_dir():
+        shutil.rmtree(kept, ignore_errors=True)
+        fresh.rename(kept)
 
 
 def facts(image: layout.Image, progress: Progress) -> dict[str, Any]:

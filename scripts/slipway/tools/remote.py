@@ -66,6 +66,20 @@ async def exists(repository: Repository, digest_: str, environment: Mapping[str,
     return done.ok
 
 
+async def created(repository: Repository, digest_: str, environment: Mapping[str, str]) -> str:
+    """When the commit of an image was made, by its label org.opencontainers.image.created (RFC 3339); empty without."""
+    done = await docker(
+        "buildx", "imagetools", "inspect", repository.at(digest_), "--format", "{{json .Image}}", env=environment
+    )
+    try:
+        found = json.loads(done.out)
+    except ValueError:
+        return ""
+    configs = [found] if "config" in found else [c for c in found.values() if isinstance(c, dict)]
+    labels = (configs[0].get("config") or {}).get("Labels") or {} if configs else {}
+    return str(labels.get("org.opencontainers.image.created") or "")
+
+
 async def push(repository: Repository, digest_: str, name: str, log: Path, environment: Mapping[str, str]) -> None:
     """Push an image that the engine holds, under a tag, and believe it only when the registry says its digest.
 

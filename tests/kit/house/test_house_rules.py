@@ -20,6 +20,7 @@ FLOORS = (
     {"pipeline"},
     {"doctor"},
     {"report"},
+    {"ci"},
     {"cli"},
     {"__main__"},
 )

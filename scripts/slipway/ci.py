@@ -1,0 +1,113 @@
+"""`slipway ci …`: what the workflows' steps call between their jobs. Values come by the environment, not by options:
+text of an event must never be part of a script."""
+
+import asyncio
+import os
+import platform
+from pathlib import Path
+
+import click
+
+from slipway.errors import UsageError
+
+
+def _folder() -> Path:
+    """A folder of this job alone, gone with it."""
+    return Path(os.environ.get("RUNNER_TEMP") or "/tmp") / "slipway"
+
+
+@click.group(hidden=True, context_settings={"help_option_names": ["-h", "--help"]})
+def ci() -> None:
+    """Steps of the workflows. Not meant to be typed."""
+
+
+@ci.command()
+def cache() -> None:
+    """Decide where the layer cache lies and whether this run reads or writes it (CACHE: auto, read-only, off)."""
+    from slipway import config, github
+    from slipway.github import cache as layers
+    from slipway.github import files
+
+    root = Path.cwd()
+    build = config.load(root).build
+    chosen = layers.decide(
+        os.environ.get("CACHE", "auto"),
+        github.event(),
+        root,
+        [root / build.dockerfile, root / build.bake],
+        platform.machine(),
+    )
+    folder = str(_folder() / "layers")
+    files.outputs(
+        {
+            "key": chosen.key, "restore-keys": chosen.prefix, "path": folder,
+            "from": folder if chosen.restore else "", "to": folder if chosen.save else "",
+            "restore": str(chosen.restore).lower(), "save": str(chosen.save).lower(),
+        }
+    )  # fmt: skip
+    read, written = ["" if yes else "not " for yes in (chosen.restore, chosen.save)]
+    click.echo(f"layer cache {chosen.key}: {read}read, {written}written")
+
+
+@ci.command()
+def login() -> None:
+    """Log in to the registries of REGISTRY_AUTH, and to ghcr.io with GHCR_TOKEN, in a configuration of our own."""
+    from slipway.github import commands
+    from slipway.tools import remote
+
+    wanted = remote.credentials(os.environ.get("REGISTRY_AUTH", ""))
+    if token := os.environ.get("GHCR_TOKEN"):
+        wanted.append(("ghcr.io", "slipway", token))
+    folder = Path(os.environ.get("DOCKER_CONFIG") or _folder() / "docker")
+    for registry, user, secret in wanted:
+        for line in commands.mask(secret):
+            click.echo(line)
+        asyncio.run(remote.login(registry, user, secret, folder))
+        click.echo(f"logged in to {registry} as {user}")
+
+
+@ci.command()
+def publish() -> None:
+    """Push the layouts below LAYOUTS whose digests are DIGESTS to IMAGE, and read the digest back. Moves no tag."""
+    from slipway import github
+    from slipway.github import files
+    from slipway.image.reference import repository
+    from slipway.pipeline import handover
+
+    target = repository(os.environ.get("IMAGE") or f"ghcr.io/{github.event().repository.lower()}")
+    digests = os.environ.get("DIGESTS", "").split()
+    log = _folder() / "publish.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    done = asyncio.run(handover.push(Path(_required("LAYOUTS")), digests, target, dict(os.environ), log))
+    files.outputs(
+        {"image": done.reference, "name": str(target), "digest": done.digest, "sbom": done.sbom,
+         "attest": str(github.attestable(os.environ.get("PROVENANCE", "auto"))).lower()}
+    )  # fmt: skip
+    click.echo(f"pushed {done.reference} ({', '.join(done.platforms)})")
+
+
+@ci.command()
+def tag() -> None:
+    """Put the tags that the event asks for on IMAGE@DIGEST."""
+    from slipway import github
+    from slipway.github import files, tags
+    from slipway.image.reference import repository
+    from slipway.pipeline import handover
+
+    target, digest = repository(_required("IMAGE")), _required("DIGEST")
+    names = tags.wanted(github.event())
+    log = _folder() / "tag.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    moved = asyncio.run(handover.move(target, digest, names, dict(os.environ), log))
+    files.outputs({"tags": "\n".join(target.tagged(name) for name in names)})
+    lines = [f"- <code>{target.tagged(name)}</code>{'' if name in moved else ' (was there)'}" for name in names]
+    verify = f"gh attestation verify oci://{target.at(digest)} --repo {github.event().repository}"
+    files.summary("\n".join([f"## Published {target.at(digest)}", "", *lines, "", f"Verify it: `{verify}`", ""]))
+    click.echo(f"{target.at(digest)}: {', '.join(names)}")
+
+
+def _required(name: str) -> str:
+    value = os.environ.get(name, "")
+    if not value:
+        raise UsageError(f"{name} is empty. The step before this one should have set it; see its log.")
+    return value
