@@ -112,7 +112,12 @@ def _refuse_unprivileged() -> None:
 def _start() -> Info:
     if systemd():
         say("starting Docker Engine (systemctl start docker)")
-        subprocess.run(["systemctl", "start", "docker"], capture_output=True, timeout=120)
+        ended = subprocess.run(["systemctl", "start", "docker"], capture_output=True, text=True, timeout=120)
+        if ended.returncode:
+            why = (ended.stderr.strip().splitlines() or ["no reason given"])[0]
+            raise NotReady(
+                f"`systemctl start docker` failed: {why}", "See: systemctl status docker; journalctl -u docker"
+            )
         process = None
     elif ask().get("ServerVersion"):  # a package's own script may have started it
         return ask()

@@ -40,7 +40,7 @@ def docker(*arguments: str, **options: object) -> str:
 
 
 def root_image(suite: str) -> str:
-    """The bare root of a suite as an image; made once for each recipe."""
+    """The bare root of a suite as an image; made once for each recipe, and removed by `make clean`."""
     command = [
         "mmdebstrap",
         "--quiet",
@@ -55,7 +55,7 @@ def root_image(suite: str) -> str:
         '--customize-hook=rm -f "$1/etc/resolv.conf" "$1/etc/hostname"',
         suite,
     ]
-    name = f"bare.invalid/{suite}:{hashlib.sha256(repr(command).encode()).hexdigest()[:12]}"
+    name = f"stand-in.invalid/bare-{suite}:{hashlib.sha256(repr(command).encode()).hexdigest()[:12]}"
     if subprocess.run(["docker", "image", "inspect", name], capture_output=True).returncode == 0:
         return name
     packages.ensure_commands({"mmdebstrap": "mmdebstrap"})
