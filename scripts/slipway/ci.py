@@ -5,10 +5,14 @@ import asyncio
 import os
 import platform
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from slipway.errors import UsageError
+
+if TYPE_CHECKING:
+    from slipway.image.reference import Repository
 
 
 def _folder() -> Path:
@@ -52,18 +56,19 @@ def cache() -> None:
 @ci.command()
 def login() -> None:
     """Log in to the registries of REGISTRY_AUTH, and to ghcr.io with GHCR_TOKEN, in a configuration of our own."""
-    from slipway.github import commands
+    from slipway.github import commands, files
     from slipway.tools import remote
 
     wanted = remote.credentials(os.environ.get("REGISTRY_AUTH", ""))
     if token := os.environ.get("GHCR_TOKEN"):
         wanted.append(("ghcr.io", "slipway", token))
-    folder = Path(os.environ.get("DOCKER_CONFIG") or _folder() / "docker")
+    folder = _folder() / "docker"
     for registry, user, secret in wanted:
-        for line in commands.mask(secret):
-            click.echo(line)
+        click.echo("\n".join(commands.mask(secret)))
         asyncio.run(remote.login(registry, user, secret, folder))
         click.echo(f"logged in to {registry} as {user}")
+    if wanted:
+        files.environment(remote.configuration(folder))
 
 
 @ci.command()
@@ -71,10 +76,9 @@ def publish() -> None:
     """Push the layouts below LAYOUTS whose digests are DIGESTS to IMAGE, and read the digest back. Moves no tag."""
     from slipway import github
     from slipway.github import files
-    from slipway.image.reference import repository
     from slipway.pipeline import handover
 
-    target = repository(os.environ.get("IMAGE") or f"ghcr.io/{github.event().repository.lower()}")
+    target = _target()
     digests = os.environ.get("DIGESTS", "").split()
     log = _folder() / "publish.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -88,22 +92,31 @@ def publish() -> None:
 
 @ci.command()
 def tag() -> None:
-    """Put the tags that the event asks for on IMAGE@DIGEST."""
+    """Put the tags that the event asks for on IMAGE@DIGEST; without DIGEST on what was published for this commit."""
     from slipway import github
     from slipway.github import files, tags
-    from slipway.image.reference import repository
     from slipway.pipeline import handover
 
-    target, digest = repository(_required("IMAGE")), _required("DIGEST")
-    names = tags.wanted(github.event())
+    event, target, environment = github.event(), _target(), dict(os.environ)
+    names = tags.wanted(event)
     log = _folder() / "tag.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    moved = asyncio.run(handover.move(target, digest, names, dict(os.environ), log))
-    files.outputs({"tags": "\n".join(target.tagged(name) for name in names)})
-    lines = [f"- <code>{target.tagged(name)}</code>{'' if name in moved else ' (was there)'}" for name in names]
-    verify = f"gh attestation verify oci://{target.at(digest)} --repo {github.event().repository}"
+    digest = os.environ.get("DIGEST") or asyncio.run(handover.published(target, tags.commit(event), environment))
+    moved = asyncio.run(handover.move(target, digest, names, environment, log))
+    files.outputs(
+        {"digest": digest, "image": target.at(digest), "tags": "\n".join(target.tagged(name) for name in names)}
+    )
+    lines = [f"- <code>{target.tagged(name)}</code>{'' if name in moved else ' (as it was)'}" for name in names]
+    verify = f"gh attestation verify oci://{target.at(digest)} --repo {event.repository}"
     files.summary("\n".join([f"## Published {target.at(digest)}", "", *lines, "", f"Verify it: `{verify}`", ""]))
     click.echo(f"{target.at(digest)}: {', '.join(names)}")
+
+
+def _target() -> "Repository":
+    from slipway import github
+    from slipway.image.reference import repository
+
+    return repository(os.environ.get("IMAGE") or f"ghcr.io/{github.event().repository.lower()}")
 
 
 def _required(name: str) -> str:

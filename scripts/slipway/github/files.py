@@ -9,7 +9,16 @@ SUMMARY_LIMIT = 1024 * 1024 - 4096  # bytes a step; GitHub shows nothing of a la
 
 def outputs(values: dict[str, str]) -> None:
     """Set outputs of this step. A random delimiter: a value cannot end its own block and set another output."""
-    path = os.environ.get("GITHUB_OUTPUT")
+    _assign("GITHUB_OUTPUT", values)
+
+
+def environment(values: dict[str, str]) -> None:
+    """Set variables for the steps that follow."""
+    _assign("GITHUB_ENV", values)
+
+
+def _assign(variable: str, values: dict[str, str]) -> None:
+    path = os.environ.get(variable)
     if not path:
         return
     with Path(path).open("a", encoding="utf-8") as file:

@@ -23,7 +23,6 @@ def wanted(event: Event) -> list[str]:
     Raises:
         UsageError: the ref leaves nothing that a tag may hold.
     """
-    commit = f"sha-{event.head_sha[:COMMIT_DIGITS]}" if event.head_sha else ""
     if event.number:
         names = [f"pr-{event.number}"]
     elif event.ref.startswith("refs/tags/"):
@@ -31,7 +30,12 @@ def wanted(event: Event) -> list[str]:
     else:
         branch = event.ref.removeprefix("refs/heads/")
         names = [_safe(branch)] + (["latest"] if branch == event.default_branch else [])
-    return list(dict.fromkeys([*names, *([commit] if commit else [])]))
+    return list(dict.fromkeys([*names, *([commit(event)] if event.head_sha else [])]))
+
+
+def commit(event: Event) -> str:
+    """The tag of the event's commit."""
+    return f"sha-{event.head_sha[:COMMIT_DIGITS]}"
 
 
 def _version(name: str) -> list[str]:

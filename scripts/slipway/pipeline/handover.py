@@ -93,6 +93,21 @@ async def _load(folder: Path, image: Image, repository: Repository, log: Path) -
         raise Broken(f"the engine did not take {image.digest}: {done.last_line()}")
 
 
+async def published(repository: Repository, name: str, environment: dict[str, str]) -> str:
+    """The digest that was published under a commit's tag: a release never builds again.
+
+    Raises:
+        NotReady: nothing was.
+    """
+    found = await remote.digest(repository, name, environment)
+    if not found:
+        raise NotReady(
+            f"nothing was published for this commit: {repository.tagged(name)} is not there. Let the run on the default "
+            "branch finish (verify, then publish), then re-run this one."
+        )
+    return found
+
+
 async def move(
     repository: Repository, digest: str, names: list[str], environment: dict[str, str], log: Path
 ) -> list[str]:

@@ -1,12 +1,13 @@
 """A run as a GitHub runner shows it: a folded group a stage, annotations beside the code, a summary, outputs."""
 
+import re
 import sys
 from pathlib import Path
 
 from slipway.github import commands, files
 from slipway.pipeline.result import Event, Kind, RunResult, StageResult
 from slipway.policy.finding import Finding, severe
-from slipway.report import summary
+from slipway.report import sarif, summary
 
 LIMIT = 10  # annotations of a kind that GitHub shows for one step
 LOG_LINES = 5000  # of one stage; the file has them all
@@ -25,6 +26,7 @@ class Runner:
             self._say(*self._stage(event.result))
         elif event.kind is Kind.RUN_FINISHED and event.run:
             self._say(*annotations(event.run))
+            sarif.write(event.run, self._root / ".slipway" / "findings.sarif")
             files.summary(summary.markdown(event.run))
             files.outputs(outputs(event.run))
 
@@ -86,4 +88,8 @@ def _limited(level: commands.Level, lines: list[str]) -> list[str]:
 def outputs(run: RunResult) -> dict[str, str]:
     """What later steps and jobs may use."""
     verdicts = {f"{stage.name}-verdict": stage.status for stage in run.stages}
-    return {"status": run.status, "digest": run.image.digest, "image": run.image.reference, "url": run.url, **verdicts}
+    platform = next((str(s.facts.get("platform", "")) for s in run.stages if s.name == "build"), "")
+    # One name for each image of each platform: artifacts of one workflow run must not share theirs.
+    name = re.sub(r"[^a-z0-9]+", "-", f"{run.image.reference.partition('@')[0]} {platform}".lower()).strip("-")
+    image = {"digest": run.image.digest, "image": run.image.reference, "artifact-name": name}
+    return {"status": run.status, "url": run.url, **image, **verdicts}

@@ -44,7 +44,7 @@ async def run(context: Context) -> Outcome:
     )
     _trust(report, image)
     (context.folder / "scan.json").write_text(json.dumps(_without_configuration(report)))
-    sbom = context.folder / "sbom.cdx.json"
+    sbom = context.state / "sbom.cdx.json"  # beside the layout that it speaks of: both are handed over together
     await scanner.sbom(_without_configuration(report), sbom)
     found = severe(policy.findings(report, settings.fail_on, settings.unfixed))
     stopping = [f for f in found if f.stops]
