@@ -1,0 +1,1 @@
+"""Executes and checks this repository's workflows without GitHub: act, stand-ins, fakes, static tools."""

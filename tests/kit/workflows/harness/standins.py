@@ -1,0 +1,103 @@
+"""Stand-ins for GitHub's own actions, made from the pinned actions' own metadata; the work is done in standin/.
+
+A composite action does not see inputs that its action.yml does not declare. So every `with:` of every file is held
+against the pinned metadata before anything runs.
+"""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from workflows.harness import yaml_text
+from workflows.harness.places import PINS
+
+RUNTIME = Path(__file__).parent / "standin"
+HEADER = re.compile(r"# (?P<name>\S+)@(?P<commit>[0-9a-f]{40}) # (?P<version>v[0-9.]+)")
+
+
+def pins() -> dict[str, tuple[str, str, Path]]:
+    """owner/name → the commit and version whose metadata is kept, and the folder."""
+    found: dict[str, tuple[str, str, Path]] = {}
+    for file in sorted(PINS.rglob("action.yml")):
+        header = HEADER.match(file.read_text(encoding="utf-8"))
+        assert header, f"{file}: the first line names the action, its commit and version"
+        folder = PINS / header["name"].replace("/", "__")
+        assert file.is_relative_to(folder), file
+        assert found.get(header["name"], (header["commit"],))[0] == header["commit"], file
+        found[header["name"]] = (header["commit"], header["version"], folder)
+    return found
+
+
+def metadata(reference: str) -> dict[str, Any] | None:
+    """The pinned action.yml behind a `uses: owner/name[/path]@commit`; None where none is kept for that commit."""
+    path, _, ref = reference.partition("@")
+    owner, name, *inside = path.split("/")
+    commit, _, folder = pins().get(f"{owner}/{name}", ("", "", PINS))
+    file = folder.joinpath(*inside) / "action.yml"
+    return yaml_text.read(file) if commit == ref and file.exists() else None
+
+
+def write(target: Path) -> list[str]:
+    """Makes all stand-ins under `target`; what `--local-repository` is told: owner/name@commit=folder."""
+    mapped = []
+    for name, (commit, _, folder) in pins().items():
+        place = target / folder.name
+        for source in folder.rglob("action.yml"):
+            inside = source.parent.relative_to(folder)
+            made = place / inside / "action.yml"
+            made.parent.mkdir(parents=True, exist_ok=True)
+            for module in [*RUNTIME.glob("*.py"), Path(__file__).with_name("tokens.py")]:
+                shutil.copy(module, made.parent)
+            action = f"{name}/{inside}" if inside.parts else name
+            made.write_text(_action(yaml_text.read(source), action), encoding="utf-8")
+        mapped.append(f"{name}@{commit}={place}")
+    return mapped
+
+
+def _action(document: dict[str, Any], action: str) -> str:
+    step = {
+        "id": "do",
+        "shell": "bash",
+        "env": {"STANDIN_INPUTS": "${{ toJSON(inputs) }}", "STANDIN_ACTION": action},
+        "run": 'python3 -B "$GITHUB_ACTION_PATH/standin.py" "$STANDIN_ACTION"',
+    }
+    outputs = {n: {"description": n, "value": f"${{{{ steps.do.outputs.{n} }}}}"} for n in document.get("outputs", {})}
+    inputs = {name: {k: v for k, v in value.items() if k == "default"} for name, value in document["inputs"].items()}
+    made = {"name": document["name"], "description": "stand-in", "inputs": inputs, "outputs": outputs}
+    return yaml.safe_dump({**made, "runs": {"using": "composite", "steps": [step]}}, sort_keys=False)
+
+
+def faults(document: Any, own: Path, where: str) -> list[str]:
+    """What GitHub would refuse or ignore in the `with:` of a file's steps; `own`: the repository that `$/` means."""
+    found = []
+    for step in _steps(document):
+        reference = step.get("uses", "")
+        if not reference or reference.startswith(("./", "docker://")):
+            continue
+        if reference.startswith("$/"):
+            file = next((own / reference[2:]).glob("action.y*ml"), None)
+            known = yaml_text.read(file) if file else None
+        else:
+            known = metadata(reference)
+        if known is None:
+            found.append(f"{where}: {reference}: no metadata is kept for this action at this commit")
+            continue
+        inputs, given = known.get("inputs") or {}, step.get("with", {})
+        names = {name.lower(): name for name in inputs}
+        found += [f"{where}: {reference}: undeclared input {n}" for n in given if n.lower() not in names]
+        found += [
+            f"{where}: {reference}: input {n} is written as {names[n.lower()]}"
+            for n in given
+            if n.lower() in names and names[n.lower()] != n
+        ]
+        missing = [n for n, v in inputs.items() if (v or {}).get("required") == "true" and "default" not in v]
+        found += [f"{where}: {reference}: input {n} is required" for n in missing if n not in given]
+    return found
+
+
+def _steps(document: Any) -> list[dict[str, Any]]:
+    lists = [value for _, key, value in yaml_text.walk(document) if key == "steps" and isinstance(value, list)]
+    return [step for steps in lists for step in steps if isinstance(step, dict)]

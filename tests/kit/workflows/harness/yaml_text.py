@@ -1,0 +1,32 @@
+"""Workflow files as plain text values: every scalar stays what was written, so `on` is a key and `false` a word."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+def load(text: str) -> Any:
+    """A YAML text as dicts, lists and strings."""
+    return yaml.load(text, Loader=yaml.BaseLoader)
+
+
+def read(path: Path) -> Any:
+    """A YAML file as dicts, lists and strings."""
+    return load(path.read_text(encoding="utf-8"))
+
+
+def walk(value: Any, path: tuple[str, ...] = ()):
+    """Every (path, key, value) of a mapping anywhere in a document."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield path, key, inner
+            yield from walk(inner, (*path, key))
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from walk(inner, (*path, str(number)))
+
+
+def uses(document: Any) -> list[str]:
+    """Every `uses:` of a workflow or an action."""
+    return [value for _, key, value in walk(document) if key == "uses" and isinstance(value, str)]
