@@ -86,8 +86,8 @@ class Another:
         self.name, self.ip = name, ip
 
     def get(self, path: str) -> httpx.Response:
-        port = docker("port", self.name, "8000/tcp").split(":")[-1]
-        return httpx.get(f"http://{self.ip}:{port}{path}", timeout=5)
+        return httpx.get(f"http://{self.ip}:{self.port}{path}", timeout=5)
 
     def ready(self) -> None:
+        self.port = docker("port", self.name, "8000/tcp").split(":")[-1]  # another one after each start
         until(lambda: self.get("/readyz").status_code == 200)

@@ -56,14 +56,14 @@ def test_every_line_is_json(client, container, docker_ip):
 
 
 def test_drains_answers_what_is_in_flight_and_comes_back(another):
-    web = another(APP_FAIL="slow", APP_SLOW_SECONDS="1", WEB_DRAIN_SECONDS="0.6")
+    web = another(APP_FAIL="slow", APP_SLOW_SECONDS="2", WEB_DRAIN_SECONDS="1")
     web.ready()
     answers = []
     in_flight = threading.Thread(target=lambda: answers.append(web.get("/").status_code))
     in_flight.start()
     time.sleep(0.2)
     docker("kill", "--signal=TERM", web.name)
-    until(lambda: web.get("/readyz").json()["failed"] == ["draining"], seconds=0.6)  # while the door is still open
+    until(lambda: web.get("/readyz").json()["failed"] == ["draining"], seconds=1)  # while the door is still open
     in_flight.join()
     assert answers == [200]
     assert docker("wait", web.name) == "0"

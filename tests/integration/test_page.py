@@ -10,6 +10,11 @@ def nothing_listed_yet(client):
         client.post(path)
 
 
+def test_ready_for_traffic(client):
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["failed"]) == (200, [])
+
+
 def test_the_page_lists_what_is_added(client):
     answer = client.post("/items", data={"title": "Oil the capstan"}, follow_redirects=True)
     assert answer.status_code == 200

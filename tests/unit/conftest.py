@@ -31,13 +31,15 @@ def migrated(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def make_app(tmp_path, migrated):
+def make_app(tmp_path, migrated, monkeypatch):
     apps = []
 
     def make(**env: str):
         path = tmp_path / f"{len(apps)}.sqlite3"
         shutil.copy(migrated, path)
-        app = create_app(Settings.from_env({"DATABASE_URL": f"sqlite:///{path}"} | env))
+        with monkeypatch.context() as patch:
+            patch.setattr(db, "migrate", lambda engine: None)
+            app = create_app(Settings.from_env({"DATABASE_URL": f"sqlite:///{path}"} | env))
         apps.append(app)
         return app
 

@@ -1,4 +1,4 @@
-from app import db
+from app import create_app, db
 from app.config import Settings
 
 
@@ -18,3 +18,9 @@ def test_there_is_a_connection_for_each_thread():
 def test_sqlite_makes_its_folder(tmp_path):
     db.make_engine(Settings.from_env({"DATABASE_URL": f"sqlite:///{tmp_path}/new/folder/x.sqlite3"}))
     assert (tmp_path / "new" / "folder").is_dir()
+
+
+def test_sqlite_migrates_itself(tmp_path):
+    app = create_app(Settings.from_env({"DATABASE_URL": f"sqlite:///{tmp_path}/x.sqlite3"}))
+    assert app.test_client().get("/readyz").status_code == 200
+    app.extensions["db"].dispose()

@@ -63,13 +63,13 @@ def server(migrated):
 
 
 def test_drains_then_finishes_what_is_in_flight_then_ends(server):
-    process, port = server(APP_FAIL="slow", APP_SLOW_SECONDS="0.7", WEB_DRAIN_SECONDS="0.4")
+    process, port = server(APP_FAIL="slow", APP_SLOW_SECONDS="0.9", WEB_DRAIN_SECONDS="0.6")
     answers = []
     in_flight = threading.Thread(target=lambda: answers.append(get(port, "/")))
     in_flight.start()
     time.sleep(0.15)
     process.send_signal(signal.SIGTERM)
-    until(lambda: get(port, "/readyz") == 503, seconds=0.3)  # draining, and still listening
+    until(lambda: get(port, "/readyz") == 503, seconds=0.5)  # draining, and still listening
     assert get(port, "/livez") == 200
     in_flight.join()
     out, err = process.communicate(timeout=10)
