@@ -112,6 +112,18 @@ def tag() -> None:
     click.echo(f"{target.at(digest)}: {', '.join(names)}")
 
 
+@ci.command()
+def issue() -> None:
+    """Keep the one issue about IMAGE open while STATUS is not passed, with the findings of the last scan."""
+    from slipway import github
+    from slipway.pipeline import issue as issues
+    from slipway.report import summary
+
+    status, image = _required("STATUS"), _required("IMAGE")
+    body = f"{summary.code(image)}: **{summary.text(status)}**\n\n{summary.last(Path.cwd())}"
+    click.echo(asyncio.run(issues.keep(github.event().repository, body, red=status != "passed")))
+
+
 def _target() -> "Repository":
     from slipway import github
     from slipway.image.reference import repository

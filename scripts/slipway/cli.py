@@ -137,6 +137,22 @@ def deploy(environment: str | None, reference: str | None, as_json: bool, direct
     sys.exit(result.exit_code)
 
 
+@main.command(epilog=examples("slipway rescan ghcr.io/acme/shop@sha256:…", "slipway rescan $(cat .slipway/image)"))
+@click.argument("reference", metavar="IMAGE@DIGEST")
+@click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line.")
+@directory
+def rescan(reference: str, as_json: bool, directory: Path) -> None:
+    """Scan a published image again, with today's vulnerability data."""
+    from slipway import config
+    from slipway.pipeline import rescan as scans
+    from slipway.report import listen
+
+    root = directory.resolve()
+    with listen.listener(root, as_json) as emit:
+        result = asyncio.run(scans.rescan(root, config.load(root), reference, emit))
+    sys.exit(result.exit_code)
+
+
 @main.command(epilog=examples("slipway stop", "slipway stop -C ../shop"))
 @directory
 def stop(directory: Path) -> None:

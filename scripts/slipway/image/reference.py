@@ -52,6 +52,18 @@ def repository(name: str) -> Repository:
     return Repository(host, path)
 
 
+def by_digest(reference: str) -> tuple[Repository, str]:
+    """Read registry/path@sha256:….
+
+    Raises:
+        UsageError: it is of another form; a tag will not do, since it may name something else in a minute.
+    """
+    name, at, digest = reference.partition("@")
+    if not at or not DIGEST.fullmatch(digest):
+        raise UsageError(f"{reference!r} is not an image by digest. Write it as registry/path@sha256:<64 hex digits>.")
+    return repository(name), digest
+
+
 def slug(text: str, default: str = "app") -> str:
     """A path component or project name made of any text: lower case, digits and single dashes."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60].strip("-") or default

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from slipway import config
 from slipway.errors import NotReady, UsageError
-from slipway.image.reference import DIGEST, repository
+from slipway.image.reference import by_digest
 from slipway.pipeline import folder as folders
 from slipway.pipeline.graph import STAGES, Selection
 from slipway.pipeline.result import RunResult
@@ -36,9 +36,9 @@ async def deploy(
         run_id, folder = folders.fresh(state)
         context, missing = await look(root, settings, Options(selection, environment), run_id, folder)
         if context.engine:
-            name, digest = _parse(reference or _last(state))
-            context = replace(context, repository=repository(name))
-            context = replace(context, version=await _version(context.repository.at(digest)) or context.version)
+            repository, digest = by_digest(reference or _last(state))
+            version = await _version(repository.at(digest)) or context.version
+            context = replace(context, repository=repository, version=version)
             built = Outcome("passed", facts={"digest": digest})
         scheduler = Scheduler(selection, context, Store(state / "reuse"), emit, begun=begun)
         if context.engine:
@@ -53,13 +53,6 @@ def _last(state: Path) -> str:
         raise UsageError(
             "nothing was built here yet. Name the image by digest, or call `slipway run` first."
         ) from error
-
-
-def _parse(reference: str) -> tuple[str, str]:
-    name, at, digest = reference.partition("@")
-    if not at or not DIGEST.fullmatch(digest):
-        raise UsageError(f"{reference!r} is not an image by digest. Write it as registry/path@sha256:<64 hex digits>.")
-    return name, digest
 
 
 async def _version(reference: str) -> str:

@@ -102,7 +102,7 @@ async def published(repository: Repository, name: str, environment: dict[str, st
     found = await remote.digest(repository, name, environment)
     if not found:
         raise NotReady(
-            f"nothing was published for this commit: {repository.tagged(name)} is not there. Let the run on the default "
+            f"nothing was published for this commit: {repository.tagged(name)} is not there. Let the run on the main "
             "branch finish (verify, then publish), then re-run this one."
         )
     return found

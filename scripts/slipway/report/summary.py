@@ -4,6 +4,9 @@ Everything that is not ours is text: it is written as entities, so that it can b
 """
 
 import re
+from pathlib import Path
+
+import msgspec
 
 from slipway.pipeline.result import RunResult, StageResult
 from slipway.policy.finding import Finding, severe
@@ -40,6 +43,15 @@ def markdown(run: RunResult) -> str:
         parts += _findings(stage)
     parts.append(_timeline(run.stages))
     return "\n".join(parts) + "\n"
+
+
+def last(root: Path) -> str:
+    """The summary of the last run in a project; empty where there is none."""
+    try:
+        run = msgspec.json.decode((root / ".slipway" / "latest" / "result.json").read_bytes(), type=RunResult)
+    except (OSError, msgspec.DecodeError):
+        return ""
+    return markdown(run)
 
 
 def _stages(stages: tuple[StageResult, ...]) -> str:
