@@ -20,14 +20,18 @@ def _folder() -> Path:
     return Path(os.environ.get("RUNNER_TEMP") or "/tmp") / "slipway"
 
 
-@click.group(hidden=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    hidden=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="\b\nExamples:\n  slipway ci cache\n  slipway ci login",
+)
 def ci() -> None:
     """Steps of the workflows. Not meant to be typed."""
 
 
 @ci.command()
 def cache() -> None:
-    """Decide where the layer cache lies and whether this run reads or writes it (CACHE: auto, read-only, off)."""
+    """Decide on the layer cache. CACHE is auto, read-only or off."""
     from slipway import config, github
     from slipway.github import cache as layers
     from slipway.github import files
@@ -55,7 +59,10 @@ def cache() -> None:
 
 @ci.command()
 def login() -> None:
-    """Log in to the registries of REGISTRY_AUTH, and to ghcr.io with GHCR_TOKEN, in a configuration of our own."""
+    """Log in to registries.
+
+    Those of REGISTRY_AUTH, and ghcr.io with GHCR_TOKEN; the credentials stay in a folder of this job.
+    """
     from slipway.github import commands, files
     from slipway.tools import remote
 
@@ -73,7 +80,10 @@ def login() -> None:
 
 @ci.command()
 def publish() -> None:
-    """Push the layouts below LAYOUTS whose digests are DIGESTS to IMAGE, and read the digest back. Moves no tag."""
+    """Push what was verified, and read it back.
+
+    Takes the layouts below LAYOUTS whose digests are DIGESTS, pushes them to IMAGE, and moves no tag.
+    """
     from slipway import github
     from slipway.github import files
     from slipway.pipeline import handover
@@ -92,7 +102,10 @@ def publish() -> None:
 
 @ci.command()
 def tag() -> None:
-    """Put the tags that the event asks for on IMAGE@DIGEST; without DIGEST on what was published for this commit."""
+    """Move the tags that the event asks for.
+
+    They are put on IMAGE@DIGEST; without DIGEST on what was published for this commit.
+    """
     from slipway import github
     from slipway.github import files, tags
     from slipway.pipeline import handover
@@ -114,7 +127,10 @@ def tag() -> None:
 
 @ci.command()
 def issue() -> None:
-    """Keep the one issue about IMAGE open while STATUS is not passed, with the findings of the last scan."""
+    """Open or close the issue about a scan.
+
+    There is one for IMAGE while STATUS is not passed, with the findings of the last scan.
+    """
     from slipway import github
     from slipway.pipeline import issue as issues
     from slipway.report import summary

@@ -123,7 +123,7 @@ def plan(as_json: bool, directory: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line.")
 @directory
 def deploy(environment: str | None, reference: str | None, as_json: bool, directory: Path) -> None:
-    """Bring a published image up, prove that it answers as itself, or go back.
+    """Bring a published image up, prove it, or go back.
 
     ENV is an environment of slipway.toml; IMAGE@DIGEST is by default what was built here last.
     """
