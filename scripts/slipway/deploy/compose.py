@@ -1,5 +1,6 @@
 """Deploying to docker compose on this machine: up by digest, the migration before the new version takes traffic."""
 
+import asyncio
 import json
 import re
 import socket
@@ -36,6 +37,10 @@ class ComposeTarget:
         variables = {**self.variables, "SLIPWAY_IMAGE": reference, "SLIPWAY_PORT": str(self._port())}
         model = "" if self.file else json.dumps(self._alone(reference))
         return Project(self.root, self.project, variables, self.file, model, self.log)
+
+    @property
+    def _label(self) -> str:
+        return f"label=com.docker.compose.project={self.project}"
 
     def _port(self) -> int:
         return urlsplit(self.url).port or 80
@@ -87,7 +92,7 @@ class ComposeTarget:
 
     async def _holds_port(self, port: int) -> bool:
         """Whether it is this very project that listens there."""
-        for box in await docker.containers(f"label=com.docker.compose.project={self.project}"):
+        for box in await docker.containers(self._label):
             for bindings in (box["NetworkSettings"].get("Ports") or {}).values():
                 if any(binding.get("HostPort") == str(port) for binding in bindings or []):
                     return True
@@ -95,7 +100,7 @@ class ComposeTarget:
 
     async def _box(self) -> dict[str, Any] | None:
         found = await docker.containers(
-            f"label=com.docker.compose.project={self.project}",
+            self._label,
             f"label=com.docker.compose.service={self.service}",
             "label=com.docker.compose.oneoff=False",
         )
@@ -113,7 +118,13 @@ class ComposeTarget:
             return Attempt(False, f"{', '.join(others)}: {compose.reason(started)}", traffic_moved=False)
         if migrate and self.migration in services:
             # Before the new version starts: as its dependency, compose would stop the old one first, then migrate.
-            done = await stack("run", "--rm", "--no-deps", self.migration, timeout=600)
+            done = None
+            try:
+                done = await stack("run", "--rm", "--no-deps", self.migration, timeout=600)
+            finally:
+                if done is None or done.timed_out:  # then compose leaves the container, and the migration goes on in it
+                    oneoff = (self._label, "label=com.docker.compose.oneoff=True")
+                    await asyncio.shield(docker.remove(*oneoff, volumes=False))
             if not done.ok:
                 return Attempt(False, f"the migration failed: {compose.reason(done)}", traffic_moved=False)
         started = await stack(*up, "--no-deps", self.service, timeout=600)
@@ -125,20 +136,22 @@ class ComposeTarget:
         return Attempt(True)
 
     async def stop(self) -> None:
-        await self._stack(PLACEHOLDER)("rm", "--stop", "--force", self.service)
+        await self._stack(PLACEHOLDER)("down", "--remove-orphans", timeout=120)
+        # Its exit code proves nothing: `down` may leave the network. The data stay.
+        await docker.remove(self._label, volumes=False)
 
     async def diagnose(self) -> str:
         done = await self._stack(PLACEHOLDER)("logs", "--no-color", "--no-log-prefix", "--tail", "20", self.service)
         return done.out.strip()
 
+    def _plain(self, reason: str) -> str:
+        """Compose's words with the service's name for the container's."""
+        return re.sub(rf"container {re.escape(self.project)}-(\S+)-\d+", r"\1", reason)
+
     async def remove(self) -> None:
         """Remove the project with its data. Raises SlipwayError where something stays."""
-        if left := await docker.remove(f"label=com.docker.compose.project={self.project}"):
+        if left := await docker.remove(self._label):
             raise SlipwayError(f"still there: {', '.join(left)}")
-
-
-def _plain(reason: str) -> str:
-    return re.sub(r"^container \S*?-(\w+)-\d+", r"\1", reason)
 
 
 def _holder(port: int) -> str:

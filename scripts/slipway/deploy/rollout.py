@@ -41,13 +41,19 @@ async def roll_out(target: Target, reference: str, checks: Checks, doing: Callab
         return Report(Result.UNCHANGED, "", previous, proven=bool(checks.version))
     await target.preflight()
     doing(f"deploying {reference.rpartition('@')[2][:19]}")
-    attempt = await target.deploy(reference, migrate=True)
-    why = attempt.reason
-    if attempt.ok:
-        doing("verifying")
-        why = await problem(target.url, checks, patience=checks.timeout)
-        if not why:
-            return Report(Result.LIVE, "", previous, proven=bool(checks.version))
+    try:
+        attempt = await target.deploy(reference, migrate=True)
+        why = attempt.reason
+        if attempt.ok:
+            doing("verifying")
+            why = await problem(target.url, checks, patience=checks.timeout)
+            if not why:
+                return Report(Result.LIVE, "", previous, proven=bool(checks.version))
+    except asyncio.CancelledError:
+        # Halfway, neither version is whole: what ran before comes back, or nothing stays.
+        doing("interrupted: undoing")
+        await asyncio.shield(target.deploy(previous, migrate=False) if previous else target.stop())
+        raise
     diagnosis = await target.diagnose()
     return await _back(target, previous, reference, attempt, why, diagnosis, checks, doing)
 
@@ -62,11 +68,11 @@ async def _back(
     checks: Checks,
     doing: Callable[[str], None],
 ) -> Report:
-    if not attempt.traffic_moved:
-        return Report(Result.KEPT_OLD, why, previous, diagnosis=diagnosis)
-    if not previous or previous == reference:
+    if not previous:
         await target.stop()
         return Report(Result.KEPT_OLD, f"{why}; nothing ran before, so it was stopped", "", diagnosis=diagnosis)
+    if not attempt.traffic_moved or previous == reference:
+        return Report(Result.KEPT_OLD, why, previous, diagnosis=diagnosis)
     doing(f"rolling back to {previous.rpartition('@')[2][:19]}")
     again = await target.deploy(previous, migrate=False)
     unproven = Checks(checks.health, "", "", checks.times, checks.timeout)
