@@ -107,7 +107,7 @@ SETTINGS = """\
 [deploy.local]
 health = "/health"
 version = "/version"
-timeout = "3s"
+timeout = "2s"
 """
 
 
