@@ -129,7 +129,7 @@ class ComposeTarget:
                 return Attempt(False, f"the migration failed: {compose.reason(done)}", traffic_moved=False)
         started = await stack(*up, "--no-deps", self.service, timeout=600)
         if not started.ok:
-            return Attempt(False, _plain(compose.reason(started)))
+            return Attempt(False, self._plain(compose.reason(started)))
         box = await self._box()
         if not box or box["Config"]["Image"] != reference:
             return Attempt(False, f"{self.service} is not running after it was started")
