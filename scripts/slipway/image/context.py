@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -23,9 +24,9 @@ def files_digest(root: Path, files: list[Path]) -> str:
         elif path.is_file():
             content = path.read_bytes()
         else:
-            content = b"\0absent"
-        mode = "x" if path.exists() and os.access(path, os.X_OK) else "-"
-        total.update(f"{name}\0{mode}\0{len(content)}\0".encode())
+            content = b"\0folder" if path.is_dir() else b"\0absent"
+        mode = stat.S_IMODE(path.lstat().st_mode) if os.path.lexists(path) else 0
+        total.update(os.fsencode(name) + f"\0{mode:o}\0{len(content)}\0".encode())
         total.update(content)
     return total.hexdigest()
 

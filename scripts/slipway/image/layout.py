@@ -12,7 +12,7 @@ from typing import Any
 from slipway.errors import Broken
 from slipway.image.reference import DIGEST
 
-_NOTES = "verified.json"  # beside the layout: blobs that were hashed, by size, mtime and inode
+_NOTES = "verified.json"  # beside the layout: blobs that were hashed, by size, times and inode
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def read(layout: Path) -> Image:
 
     BuildKit does not look at blobs that already lie in a folder it exports into, and `docker load` and Trivy
     believe names: a swapped layer would go through all of them. So each is hashed here, once for each
-    (size, mtime, inode).
+    (size, times, inode).
 
     Raises:
         Broken: the layout does not hold exactly one image, or a blob is missing or not what its name says.
@@ -57,11 +57,11 @@ def read(layout: Path) -> Image:
         layers = tuple(layer["digest"] for layer in manifest["layers"])
         for layer in layers:
             seen.check(layer)
+        platform = f"{config.get('os', 'linux')}/{config.get('architecture', '')}"
+        sizes = tuple(int(layer["size"]) for layer in manifest["layers"])
         seen.save()
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Broken(f"the image layout {layout} is damaged: {error}. Run again with --fresh.") from error
-    platform = f"{config.get('os', 'linux')}/{config.get('architecture', '')}"
-    sizes = tuple(layer["size"] for layer in manifest["layers"])
     return Image(digest, config_digest, platform, layers, sizes, config, raw)
 
 
@@ -72,9 +72,10 @@ class _Seen:
         self._blobs = layout / "blobs" / "sha256"
         self._notes = layout.with_name(layout.name + "-" + _NOTES)
         try:
-            self._known: dict[str, list[int]] = json.loads(self._notes.read_bytes())
+            noted = json.loads(self._notes.read_bytes())
         except (OSError, ValueError):
-            self._known = {}
+            noted = {}
+        self._known: dict[str, list[int]] = noted if isinstance(noted, dict) else {}
         self._now: dict[str, list[int]] = {}
 
     def path(self, digest: str) -> Path:
@@ -98,7 +99,8 @@ class _Seen:
 
     def _stamp(self, digest: str) -> list[int]:
         stat = self.path(digest).stat()
-        return [stat.st_size, stat.st_mtime_ns, stat.st_ino]
+        # ctime too: the others can be put back after a change, this one cannot.
+        return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
 
     def save(self) -> None:
         """Note what was hashed, and drop blobs that belong to earlier images: the folder would only grow."""

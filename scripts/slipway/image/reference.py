@@ -7,7 +7,9 @@ from slipway.errors import UsageError
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*")
-_HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?")
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_HOST = re.compile(rf"(?P<name>{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]{{1,5}})?")
+_LONGEST = 255  # characters, as the engine counts them
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -24,7 +26,8 @@ class Repository:
     @property
     def loopback(self) -> bool:
         """Whether the registry is on this machine: the only kind that a degraded run may push to."""
-        return self.host.rsplit(":", 1)[0] in LOOPBACK
+        host = _HOST.fullmatch(self.host)
+        return host is not None and host["name"] in LOOPBACK
 
     def at(self, digest: str) -> str:
         """The reference by digest."""
@@ -44,7 +47,7 @@ def repository(name: str) -> Repository:
     host, _, path = name.partition("/")
     if not path or not ("." in host or ":" in host or host == "localhost"):
         raise UsageError(f"image name {name!r} has no registry. Write it whole, such as ghcr.io/acme/shop.")
-    if not _HOST.fullmatch(host) or not _REPOSITORY.fullmatch(path):
+    if not _HOST.fullmatch(host) or not _REPOSITORY.fullmatch(path) or len(name) > _LONGEST:
         raise UsageError(
             f"image name {name!r} is not a repository. "
             "Use lower-case letters, digits, . _ - and /, without tag or digest."
