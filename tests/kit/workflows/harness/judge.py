@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from workflows.harness.plan import Job, Plan
 
 BROKEN = re.compile(r"concurrent map|panic:|fatal error|goroutine \d|schema|Unknown Property|Expected format", re.I)
-HARMLESS = re.compile(r"^(Error: (Job '.*' failed|context canceled)|)$")
+# act looks for notices of its makers while it sets its log up: that line may come before the log is JSON.
+HARMLESS = re.compile(r"^(Error: (Job '.*' failed|context canceled)|time=\S+ level=(debug|info|warning) .*|)$")
 
 
 class HarnessError(Exception):
@@ -174,9 +175,7 @@ def _outcome(job: Job, group: list[dict]) -> Outcome:
         if outcome.steps.get(step) != "failure":
             outcome.steps[step] = "failure"
     failed = {step for step, result in outcome.steps.items() if result == "failure" and "/" not in step}
-    if (failed - job.forgiven) or elsewhere:
-        outcome.result = "failure"
-    elif "interrupted" in outcome.steps.values():
+    if (failed - job.forgiven) or elsewhere or "interrupted" in outcome.steps.values():
         outcome.result = "failure"
     elif said:
         torn = job.matrix and said[-1] == "failure" and not failed

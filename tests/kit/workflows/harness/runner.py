@@ -141,6 +141,7 @@ class Shop:
         """Puts a caller's workflow in place, as act reads it."""
         new = dialect.for_act(text)
         wrong = dialect.proves(text, new, act=True)
+        wrong += standins.faults(yaml_text.load(text), self.kit or places.REPOSITORY, name, self.mapped)
         if wrong:
             raise judge.HarnessError("; ".join(wrong))
         file = self.folder / "repo" / ".github" / "workflows" / name

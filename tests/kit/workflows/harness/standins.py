@@ -6,11 +6,11 @@ against the pinned metadata before anything runs.
 
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
-
 from workflows.harness import yaml_text
 from workflows.harness.places import PINS
 
@@ -65,13 +65,19 @@ def _action(document: dict[str, Any], action: str) -> str:
         "run": 'python3 -B "$GITHUB_ACTION_PATH/standin.py" "$STANDIN_ACTION"',
     }
     outputs = {n: {"description": n, "value": f"${{{{ steps.do.outputs.{n} }}}}"} for n in document.get("outputs", {})}
-    inputs = {name: {k: v for k, v in value.items() if k == "default"} for name, value in document["inputs"].items()}
+    inputs = {
+        name: {"default": value["default"]} if value.get("default", "null") != "null" else {}
+        for name, value in document["inputs"].items()
+    }
     made = {"name": document["name"], "description": "stand-in", "inputs": inputs, "outputs": outputs}
     return yaml.safe_dump({**made, "runs": {"using": "composite", "steps": [step]}}, sort_keys=False)
 
 
-def faults(document: Any, own: Path, where: str) -> list[str]:
-    """What GitHub would refuse or ignore in the `with:` of a file's steps; `own`: the repository that `$/` means."""
+def faults(document: Any, own: Path, where: str, mapped: Mapping[str, Path] | None = None) -> list[str]:
+    """What GitHub would refuse or ignore in the `with:` of a file's steps; `own`: the repository that `$/` means.
+
+    `mapped`: owner/name@ref → the folder of a repository that is no pinned action.
+    """
     found = []
     for step in _steps(document):
         reference = step.get("uses", "")
@@ -81,7 +87,11 @@ def faults(document: Any, own: Path, where: str) -> list[str]:
             file = next((own / reference[2:]).glob("action.y*ml"), None)
             known = yaml_text.read(file) if file else None
         else:
-            known = metadata(reference)
+            path, _, ref = reference.partition("@")
+            owner, name, *inside = path.split("/")
+            folder = (mapped or {}).get(f"{owner}/{name}@{ref}")
+            file = next(folder.joinpath(*inside).glob("action.y*ml"), None) if folder else None
+            known = yaml_text.read(file) if file else metadata(reference)
         if known is None:
             found.append(f"{where}: {reference}: no metadata is kept for this action at this commit")
             continue

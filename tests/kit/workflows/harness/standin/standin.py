@@ -92,6 +92,8 @@ def main() -> int:
         "actions/setup-python": github.setup_python,
         "github/codeql-action/upload-sarif": github.upload_sarif,
     }
+    shown = {name: "<token>" if text.startswith(tokens.PREFIX) else text for name, text in INPUTS.items()}
+    record("actions.jsonl", {"action": sys.argv[1], "inputs": shown})
     try:
         actions[sys.argv[1]]()
     except Refused as refused:
