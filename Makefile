@@ -1,6 +1,6 @@
 # Each target does the set-up that it needs. On a machine that has nothing, start with: make run
 .DEFAULT_GOAL := help
-.PHONY: help run test test-bare stop clean check doctor
+.PHONY: help run test test-bare bench stop clean check doctor
 
 # Not a version manager's `python3`, where the system has its own: that costs 0.2 s a call.
 PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
@@ -22,6 +22,12 @@ test: ## the sample app's unit tests, then the kit's own tests (ARGS="-k name")
 
 test-bare: ## `make run` and `make test` on bare Debian machines (SUITE=bookworm, trixie or both)
 	@$(READY) env SUITE=$(or $(SUITE),both) $(KIT_TESTS) tests/bare $(ARGS)
+
+bench: ## how fast it is, side by side with a plain script (ARGS="--only G5 --pairs 3")
+	@$(READY) uv run --project scripts --locked --no-dev python benchmarks/run.py $(ARGS)
+
+bench: ## Slipway beside a hand-written script, in turn (ARGS="--pairs 3 --only G1,G5")
+	@$(READY) uv run --project scripts --locked python benchmarks/run.py $(ARGS)
 
 stop: ## removes all that `make run` started
 	@$(READY) --no-engine $(SLIPWAY) stop $(ARGS)
