@@ -140,6 +140,28 @@ def issue() -> None:
     click.echo(asyncio.run(issues.keep(github.event().repository, body, red=status != "passed")))
 
 
+@ci.command()
+def package() -> None:
+    """Build the kit's own package into dist.
+
+    TAG must be the package's version; SHA256SUMS stands beside the files.
+    """
+    import hashlib
+
+    from slipway import __version__
+    from slipway.tools import provision
+
+    if (tag := _required("TAG")) != f"v{__version__}":
+        raise UsageError(f"the tag is {tag} and the package is {__version__}. Raise the version, then tag that commit.")
+    done = asyncio.run(provision.uv("build", "--quiet", "--out-dir", "dist", "scripts", timeout=300))
+    if not done.ok:
+        raise UsageError(f"the package does not build: {done.last_line()}")
+    files = sorted(path for path in Path("dist").iterdir() if path.suffix in (".whl", ".gz"))
+    sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
+    (Path("dist") / "SHA256SUMS").write_text("".join(sums))
+    click.echo("".join(sums), nl=False)
+
+
 def _target() -> "Repository":
     from slipway import github
     from slipway.image.reference import repository

@@ -1,0 +1,79 @@
+"""How `slipway check` shows what it found: text, JSON, SARIF."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from slipway import __version__
+from slipway.pipeline.result import SCHEMA, encode
+from slipway.report.sarif import LEVELS, SCORES
+from slipway.workflows.check import Report
+from slipway.workflows.rules import RULES, Problem
+
+GUIDE = "docs/reference/check.md"
+
+
+def show(report: Report, as_json: bool) -> None:
+    """A finding in three parts: what and where, why, and the mend."""
+    if as_json:
+        sys.stdout.buffer.write(encode({"schema": SCHEMA, "check": report}) + b"\n")
+        return
+    console = Console(highlight=False, no_color=True if os.environ.get("NO_COLOR") else None)
+    for problem in report.problems:
+        where = f"{problem.file}:{problem.line}:{problem.column}"
+        console.print(
+            Text.assemble((where, "bold"), f": {problem.message} ", (f"[{problem.rule}]", "cyan")), soft_wrap=True
+        )
+        console.print(Text(f"    why:  {problem.why}."), soft_wrap=True)
+        console.print(Text(f"    mend: {_indented(problem.mend)}\n"), soft_wrap=True)
+    count = f"{len(report.problems)} finding{'' if len(report.problems) == 1 else 's'}"
+    files = f"{len(report.files)} file{'' if len(report.files) == 1 else 's'}"
+    rules = f"; the rules: {GUIDE}" if report.problems else ""
+    console.print(Text(f"{count} in {files}{rules}"), soft_wrap=True)
+    for call in report.unread:
+        console.print(Text(f"not checked, it is not here: {call}"), soft_wrap=True)
+
+
+def write_sarif(report: Report, path: Path) -> None:
+    """SARIF 2.1.0, for GitHub's code scanning."""
+    rules = [_rule(name) for name in dict.fromkeys(problem.rule for problem in report.problems)]
+    driver = {"name": "Slipway check", "semanticVersion": __version__, "rules": rules}
+    run = {
+        "tool": {"driver": driver},
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(p) for p in report.problems],
+    }
+    log = {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}
+    path.write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
+
+
+def _rule(name: str) -> dict[str, Any]:
+    rule = RULES[name]
+    return {
+        "id": name,
+        "shortDescription": {"text": rule.title},
+        "help": {"text": f"{GUIDE}#{name}"},
+        "defaultConfiguration": {"level": LEVELS[rule.severity]},
+        "properties": {"security-severity": SCORES[rule.severity], "tags": ["workflows"]},
+    }
+
+
+def _result(problem: Problem) -> dict[str, Any]:
+    region = {"startLine": problem.line, "startColumn": problem.column}
+    location = {"artifactLocation": {"uri": problem.file}, "region": region}
+    return {
+        "ruleId": problem.rule,
+        "level": LEVELS[problem.severity],
+        "message": {"text": f"{problem.message}\n{problem.why}.\nMend: {problem.mend}"},
+        "locations": [{"physicalLocation": location}],
+        "partialFingerprints": {"slipway/v1": f"check:{problem.rule}:{problem.file}:{problem.message}"[:200]},
+    }
+
+
+def _indented(mend: str) -> str:
+    return mend.replace("\n", "\n      ")
