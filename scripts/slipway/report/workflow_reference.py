@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def _default(entry: dict[str, Any]) -> str:
     return f"`{entry['default']}`" if entry.get("default") else ""
 
 
-def _table(what: str, heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(what: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     if not rows:
         return ""
     lines = [f"| {what} | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
