@@ -26,9 +26,6 @@ test-bare: ## `make run` and `make test` on bare Debian machines (SUITE=bookworm
 bench: ## how fast it is, side by side with a plain script (ARGS="--only G5 --pairs 3")
 	@$(READY) uv run --project scripts --locked --no-dev python benchmarks/run.py $(ARGS)
 
-bench: ## Slipway beside a hand-written script, in turn (ARGS="--pairs 3 --only G1,G5")
-	@$(READY) uv run --project scripts --locked python benchmarks/run.py $(ARGS)
-
 stop: ## removes all that `make run` started
 	@$(READY) --no-engine $(SLIPWAY) stop $(ARGS)
 
