@@ -1,5 +1,6 @@
 """Test results from JUnit XML, and coverage from Cobertura XML, as pytest and coverage.py write them."""
 
+import math
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,14 +35,11 @@ def read(folder: Path) -> Results:
     findings: list[Finding] = []
     times: list[tuple[str, float]] = []
     for path in sorted(folder.glob("junit*.xml")):
-        try:
-            cases = list(ElementTree.parse(path).getroot().iter("testcase"))
-        except (ElementTree.ParseError, OSError):
-            continue
-        for case in cases:
+        root = _root(path)
+        for case in root.iter("testcase") if root is not None else ():
             total += 1
             name = f"{case.get('classname', '')}::{case.get('name', '')}".removeprefix("::")
-            times.append((name, float(case.get("time") or 0)))
+            times.append((name, _seconds(case.get("time", ""))))
             bad = case.find("failure") if case.find("failure") is not None else case.find("error")
             if bad is not None:
                 failures += 1
@@ -56,7 +54,26 @@ def read(folder: Path) -> Results:
 
 def coverage(path: Path) -> float | None:
     """Covered lines in percent, or None where there is no report."""
+    root = _root(path)
     try:
-        return float(ElementTree.parse(path).getroot().get("line-rate", "")) * 100
-    except (ElementTree.ParseError, OSError, ValueError):
+        return None if root is None else float(root.get("line-rate", "")) * 100
+    except ValueError:
         return None
+
+
+def _root(path: Path) -> "ElementTree.Element | None":
+    """The document, or None. The file comes out of the project's own container: a link or a pipe is not opened."""
+    try:
+        if path.is_symlink() or not path.is_file():
+            return None
+        return ElementTree.parse(path).getroot()
+    except (ElementTree.ParseError, OSError):
+        return None
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        return 0.0
+    return seconds if 0 <= seconds < math.inf else 0.0

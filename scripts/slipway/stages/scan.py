@@ -89,6 +89,12 @@ def _trust(report: dict[str, Any], image: layout.Image) -> None:
         raise Broken(
             "the scanner recognised no package in the image, so it proves nothing. Is this the image you meant?"
         )
+    system = [r for r in report.get("Results") or [] if r.get("Class") == "os-pkgs"]
+    if metadata.get("OS") and not any(r.get("Packages") for r in system):
+        raise Broken(
+            f"the scanner found {metadata['OS'].get('Family')} in the image but none of its packages: "
+            "their list is gone. Leave the package manager's own files (/var/lib/dpkg, /lib/apk) in the image."
+        )
 
 
 def _without_configuration(report: dict[str, Any]) -> dict[str, Any]:

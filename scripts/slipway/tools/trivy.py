@@ -14,6 +14,8 @@ from slipway.errors import Broken, NotReady
 from slipway.tools import process
 
 VERDICTS = (0, 10, 11)
+# Said as warnings, with exit 0: packages that were dropped, an operating system of which nothing is known.
+LOSSES = ("No OS package is detected", "not on the EOL list", "Version matching error")
 _OFFLINE = ("--skip-db-update", "--offline-scan", "--skip-version-check", "--disable-telemetry")
 _ALONE = ("--config", "/dev/null", "--ignorefile", "/dev/null")
 
@@ -100,7 +102,22 @@ def _report(done: process.Finished, path: Path) -> dict[str, Any]:
         raise Broken(f"Trivy ended with {done.code} and left no report: {error}") from error
     if not isinstance(report, dict) or report.get("SchemaVersion") != 2:
         raise Broken("Trivy's report is not of the kind that Slipway reads (SchemaVersion 2)")
+    if lost := next((line for line in done.err.splitlines() if any(words in line for words in LOSSES)), None):
+        raise Broken(f"Trivy left something unexamined: {lost.split(maxsplit=2)[-1][:200]}")
+    if done.code != _expected(report):
+        raise Broken(
+            f"Trivy ended with {done.code}, its report says {_expected(report)}: one of them is wrong. Run again."
+        )
     return report
+
+
+def _expected(report: dict[str, Any]) -> int:
+    """The exit code that belongs to a report: 11 hides 10."""
+    if ((report.get("Metadata") or {}).get("OS") or {}).get("EOSL"):
+        return 11
+    results = report.get("Results") or []
+    failing = [m for r in results for m in r.get("Misconfigurations") or [] if m.get("Status") == "FAIL"]
+    return 10 if failing or any(r.get("Vulnerabilities") or r.get("Secrets") for r in results) else 0
 
 
 def packages(report: dict[str, Any]) -> list[dict[str, Any]]:
