@@ -53,6 +53,8 @@ def test_compressed_for_whoever_takes_it(built):
     assert gzip.decompress(packed.data) == plain.data
 
 
-def test_a_checkout_serves_the_plain_files(client):
+def test_a_checkout_serves_the_plain_files(make_app, tmp_path, monkeypatch):
+    monkeypatch.setattr(assets, "DIST", tmp_path / "nothing was built")
+    client = make_app().test_client()
     assert '"/static/style.css"' in client.get("/").text
     assert client.get("/static/style.css", buffered=True).status_code == 200
