@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from jinja2 import FileSystemBytecodeCache
 
 from app import create_app, db
 from app.config import Settings
@@ -30,8 +31,14 @@ def migrated(tmp_path_factory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory) -> FileSystemBytecodeCache:
+    """Compiled once for all apps."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def make_app(tmp_path, migrated, monkeypatch):
+def make_app(tmp_path, migrated, templates, monkeypatch):
     apps = []
 
     def make(**env: str):
@@ -40,6 +47,7 @@ def make_app(tmp_path, migrated, monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(db, "migrate", lambda engine: None)
             app = create_app(Settings.from_env({"DATABASE_URL": f"sqlite:///{path}"} | env))
+        app.jinja_env.bytecode_cache = templates
         apps.append(app)
         return app
 
