@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -151,6 +152,38 @@ def rescan(reference: str, as_json: bool, directory: Path) -> None:
     with listen.listener(root, as_json) as emit:
         result = asyncio.run(scans.rescan(root, config.load(root), reference, emit))
     sys.exit(result.exit_code)
+
+
+@main.command(epilog=examples("slipway check", "slipway check .github/workflows/deliver.yml --policy write"))
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--policy", type=click.Choice(["read", "write"]), default="read", help="The repository's default token.")
+@click.option("--same-owner", is_flag=True, help="Called workflows elsewhere have the repository's owner.")
+@click.option("--kit", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of OWNER/slipway.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@click.option("--sarif", type=click.Path(dir_okay=False, path_type=Path), help="Write SARIF to this file as well.")
+@directory
+def check(
+    files: tuple[Path, ...],
+    policy: Literal["read", "write"],
+    same_owner: bool,
+    kit: Path | None,
+    as_json: bool,
+    sarif: Path | None,
+    directory: Path,
+) -> None:
+    """Say what GitHub would refuse in these workflows, before the push.
+
+    FILES are by default .github/workflows/*.yml and .github/actions/*/action.yml of the project.
+    """
+    from slipway.report import workflows as show
+    from slipway.workflows import check as checks
+    from slipway.workflows.permissions import Default
+
+    report = checks.check(directory, files, kit or checks.installed_kit(), Default(policy, same_owner))
+    show.show(report, as_json)
+    if sarif:
+        show.write_sarif(report, sarif)
+    sys.exit(ExitCode.RED if report.problems else ExitCode.PASSED)
 
 
 @main.command(epilog=examples("slipway stop", "slipway stop -C ../shop"))

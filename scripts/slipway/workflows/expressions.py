@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _TOKEN = re.compile(
-    r"(?P<string>'(?:[^']|'')*')|(?P<word>[A-Za-z_][\w-]*)|(?P<number>[-+.\d][\w.+-]*)|(?P<mark>[!=<>]=|&&|\|\||\S)"
+    r"(?P<string>'(?:[^']|'')*')|(?P<word>[A-Za-z_][\w-]*)|(?P<number>[-+]?\.?\d[\w.+-]*)|(?P<mark>[!=<>]=|&&|\|\||\S)"
 )
 _LITERALS = {"true", "false", "null", "nan", "infinity"}
 
@@ -37,7 +37,8 @@ class Expression:
 
 def bodies(text: str) -> tuple[list[str], bool]:
     """The texts of the expressions in a value, and whether the last one is left open."""
-    found, at = [], 0
+    found: list[str] = []
+    at = 0
     while (start := text.find("${{", at)) >= 0:
         end, quoted = start + 3, False
         while end < len(text) and (quoted or text[end : end + 2] != "}}"):

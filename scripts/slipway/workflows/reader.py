@@ -155,9 +155,10 @@ class _Convert:
         above = (*above, id(node))
         if isinstance(node, yaml.SequenceNode):
             return Sequence(tuple(self.node(item, above) for item in node.value), line, column)
+        assert isinstance(node, yaml.MappingNode)
         return Mapping(tuple(self.entries(node, above)), line, column, bool(node.flow_style))
 
-    def entries(self, node: yaml.Node, above: tuple[int, ...]) -> Iterator[tuple[Scalar, Node]]:
+    def entries(self, node: yaml.MappingNode, above: tuple[int, ...]) -> Iterator[tuple[Scalar, Node]]:
         seen: set[str] = set()
         for raw, value in node.value:
             key = self.node(raw, above)

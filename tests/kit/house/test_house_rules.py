@@ -15,7 +15,7 @@ FLOORS = (
     {"image", "policy", "config"},
     {"github"},
     {"tools"},
-    {"deploy"},
+    {"deploy", "workflows"},
     {"stages"},
     {"pipeline"},
     {"doctor"},
