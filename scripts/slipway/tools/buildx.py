@@ -51,13 +51,23 @@ class Progress:
     _object: list[str] = field(default_factory=list)
 
     def line(self, line: str) -> None:
-        """Take one line. Objects are printed over many lines; one ends with a brace in the first column."""
-        if self._object or line.startswith("{"):
-            self._object.append(line)
-            if line.startswith("}") or (line.startswith("{") and line.rstrip().endswith("}")):
-                text, self._object = "\n".join(self._object), []
-                self._take(json.loads(text))
-        elif line.strip():
+        """Take one line. Objects are printed over many lines, indented but for the first and last brace; all else is
+        text for people, also what only looks like an object."""
+        if self._object and line[:1] not in ("", " ", "\t", "}"):
+            self._say(self._object)
+            self._object = []
+        if not self._object and not line.startswith("{"):
+            return self._say([line])
+        self._object.append(line)
+        if line.startswith("}") or (line.startswith("{") and line.rstrip().endswith("}")):
+            lines, self._object = self._object, []
+            try:
+                self._take(json.loads("\n".join(lines)))
+            except (ValueError, AttributeError, TypeError):
+                self._say(lines)
+
+    def _say(self, lines: list[str]) -> None:
+        for line in (li for li in lines if li.strip()):
             self.other.append(line)
             self._write(line + "\n")
 

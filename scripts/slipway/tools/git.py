@@ -25,8 +25,11 @@ async def source(root: Path) -> Source:
     """The state of the repository that holds `root`; an empty Source where there is none."""
     try:
         head, status = await process.together(
-            process.run("git", "log", "-1", "--format=%H %ct", cwd=root, timeout=20),
-            process.run("git", "status", "--porcelain=v1", "-b", "--", ".", cwd=root, timeout=60),
+            # Spelled out, so that nobody's configuration adds a signature or hides untracked files.
+            process.run("git", "log", "-1", "--no-show-signature", "--format=%H %ct", cwd=root, timeout=20),
+            process.run(
+                "git", "status", "--porcelain=v1", "-b", "--untracked-files=normal", "--", ".", cwd=root, timeout=60
+            ),
         )
     except FileNotFoundError:
         return Source()

@@ -4,9 +4,12 @@ import asyncio
 import http.client
 import json
 import socket
+import time
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+
+LONGEST = 16_000_000  # bytes of an answer
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,10 @@ def request(
 
     Args:
         url: http://…, https://… or unix://SOCKET:/path.
-        timeout: seconds for each step (connect, read), not for the whole.
+        timeout: seconds to connect, then for the head of the answer, then for the whole of its body.
 
     Raises:
-        OSError: nothing answers, or not in time.
+        OSError: nothing answers, or not in time, or more than anybody asked for.
     """
     parts = urlsplit(url)
     connection: http.client.HTTPConnection
@@ -59,11 +62,23 @@ def request(
     try:
         connection.request(method, target, body=body, headers=headers or {})
         response = connection.getresponse()
-        return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
-    except http.client.HTTPException as error:
+        return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, _body(response, timeout))
+    except (http.client.HTTPException, UnicodeError) as error:  # UnicodeError: a host that can be no name
         raise OSError(f"{url}: {type(error).__name__} {error}") from error
     finally:
         connection.close()
+
+
+def _body(response: http.client.HTTPResponse, timeout: float) -> bytes:
+    """The body; an app that sends a byte now and then, or without end, does not hold us."""
+    end, body = time.monotonic() + timeout, b""
+    while chunk := response.read1(65536):
+        body += chunk
+        if time.monotonic() > end or len(body) > LONGEST:
+            raise TimeoutError("the answer does not end")
+    if response.length:
+        raise ConnectionError(f"the answer was cut: {response.length} bytes are missing")
+    return body
 
 
 async def arequest(method: str, url: str, **options: Any) -> Answer:

@@ -119,9 +119,10 @@ async def _start(*words: str, **options: Any) -> asyncio.subprocess.Process:
 
 
 def _opened(log: Path | None) -> contextlib.AbstractContextManager[IO[bytes] | None]:
-    """The log, or nothing where it cannot be written: a full disk must not hide the tool's own error."""
+    """The log, or nothing where it cannot be written: a full disk must not hide the tool's own error. Unbuffered: what
+    is left in a buffer would fail once more when it is closed."""
     try:
-        return log.open("ab") if log else contextlib.nullcontext()
+        return log.open("ab", buffering=0) if log else contextlib.nullcontext()
     except OSError:
         return contextlib.nullcontext()
 
