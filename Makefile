@@ -12,7 +12,7 @@ help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do \
 		printf '  make %-10s %s\n' "$$target" "$$text"; done
 
-run: secrets/secret_key secrets/db_password ## from source to a verified local deployment (ARGS="--fresh", SLIPWAY_PORT=8001)
+run: ## from source to a verified local deployment (ARGS="--fresh", SLIPWAY_PORT=8001)
 	@$(READY) $(SLIPWAY) run $(ARGS)
 
 test: ## the sample app's unit tests, then the kit's own tests (ARGS="-k name")

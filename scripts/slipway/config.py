@@ -107,6 +107,10 @@ class DeployTable(Table, frozen=True):
     )
     health: Annotated[UrlPath, Meta(description="path that must answer 200; default: / below 500")] = ""
     version: Annotated[UrlPath, Meta(description="path that answers JSON with the commit baked in")] = ""
+    secrets: Annotated[
+        Literal["require", "generate"],
+        Meta(description="a compose secret whose file is missing: an error, or a strong random one is made"),
+    ] = "require"
     checks: Annotated[int, Meta(ge=1, le=20, description="answers in a row that count as live")] = 3
     timeout: Annotated[Duration, Meta(description="how long a new version may take to answer right")] = "2m"
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import os
 import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,6 +34,7 @@ class ComposeTarget:
     variables: Mapping[str, str]
     container_port: int  # of the image, where there is no file
     log: Path
+    generate_secrets: bool = False
 
     def _stack(self, reference: str) -> Project:
         variables = {**self.variables, "SLIPWAY_IMAGE": reference, "SLIPWAY_PORT": str(self._port())}
@@ -73,8 +76,11 @@ class ComposeTarget:
                 f"{self.file}: service {self.service} does not run the built image. Write image: ${{SLIPWAY_IMAGE}}."
             )
         for name, secret in await self._secrets():
-            if not secret.exists():
-                raise NotReady(f"the secret {name} has no file {secret}. Make it: `make secrets`, or put it there.")
+            if not secret.exists() and self.generate_secrets:
+                _generate(secret)
+            elif not secret.exists():
+                mend = 'Put it there, or have it made: [deploy.…] secrets = "generate".'
+                raise NotReady(f"the secret {name} has no file {secret}. {mend}")
         port = self._port()
         with socket.socket() as probe:
             taken = probe.connect_ex(("127.0.0.1", port)) == 0
@@ -152,6 +158,15 @@ class ComposeTarget:
         """Remove the project with its data. Raises SlipwayError where something stays."""
         if left := await docker.remove(self._label):
             raise SlipwayError(f"still there: {', '.join(left)}")
+
+
+def _generate(secret: Path) -> None:
+    """A strong random secret. Compose mounts the file into services of other users: hence 0644 in a folder of 0700."""
+    secret.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = secret.with_name(f".{secret.name}.{os.getpid()}")
+    fresh.write_text(token_urlsafe(48))
+    fresh.chmod(0o644)
+    fresh.replace(secret)
 
 
 def _holder(port: int) -> str:

@@ -25,7 +25,7 @@ async def target(context: Context) -> ComposeTarget:
         port = int(exposed[0].partition("/")[0]) if exposed else 8000
     return ComposeTarget(
         context.root, project_name(context), file, settings.service, settings.migrate, settings.url,
-        context.images.variables, port, context.log,
+        context.images.variables, port, context.log, settings.secrets == "generate",
     )  # fmt: skip
 
 

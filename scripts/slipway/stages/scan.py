@@ -107,7 +107,8 @@ async def key(context: Context) -> str | None:
     """A scan is good for its digest and its database alone."""
     if "build" not in context.done:
         return None
-    _, data, _ = await prepare(context)
+    # What second 0 began is waited for: looked for twice at once, the database would be downloaded twice.
+    _, data, _ = await context.prepared() or await prepare(context)
     settings = context.settings.scan
     return f"{context.digest} {data.version if data else 'none'} {settings} {provision.pins()['trivy']['version']}"
 
