@@ -1,10 +1,13 @@
 """Trivy's vulnerability database: from a folder, an OCI layout, a registry, or the last good download."""
 
 import asyncio
+import contextlib
+import hashlib
 import json
 import os
 import shutil
 import tarfile
+import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,10 +72,8 @@ async def _download(repositories: list[str], binary: Path, log: Path) -> Databas
     goes on to the next only at 429, 5xx and BLOB_UNKNOWN."""
     tried = [] if repositories else ["no registry with it can be reached from here"]
     kept = cache_folder() / "trivy"
-    fresh = kept.with_name(f"trivy-{os.getpid()}")
     for repository in repositories:
-        shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir(parents=True)
+        fresh = _fresh(kept)
         try:
             await Trivy(binary, fresh, log).download(repository, DOWNLOAD_SECONDS)
             read(fresh, repository)
@@ -84,6 +85,14 @@ async def _download(repositories: list[str], binary: Path, log: Path) -> Databas
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
     raise NotReady("; ".join(tried))
+
+
+def _fresh(home: Path) -> Path:
+    """A new folder beside `home`, of nobody else's."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f"{home.name}-", dir=home.parent))
+    fresh.chmod(0o755)
+    return fresh
 
 
 def _from_path(path: Path) -> Database:
@@ -100,12 +109,12 @@ def _from_path(path: Path) -> Database:
 
 def _linked(path: Path) -> Path:
     """A folder of the shape that Trivy wants, around a database that lies somewhere else."""
-    home = cache_folder() / "trivy-linked"
+    # One for each place: two runs with different databases must not scan with each other's.
+    home = cache_folder() / f"trivy-linked-{hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]}"
     (home / "db").mkdir(parents=True, exist_ok=True)
     for name in FILES:
-        link = home / "db" / name
-        link.unlink(missing_ok=True)
-        link.symlink_to((path / name).resolve())
+        with contextlib.suppress(FileExistsError):
+            (home / "db" / name).symlink_to(path.resolve() / name)
     return home
 
 
@@ -117,8 +126,8 @@ def _from_layout(path: Path) -> Database:
         digest, layer = layout.single_layer(path)
         home = cache_folder() / f"trivy-{digest.removeprefix('sha256:')[:16]}"
         if not (home / "db" / FILES[1]).is_file():
-            fresh = home.with_name(f"{home.name}-{os.getpid()}")
-            (fresh / "db").mkdir(parents=True)
+            fresh = _fresh(home)
+            (fresh / "db").mkdir()
             with tarfile.open(layer) as tar:
                 for name in FILES:
                     tar.extract(name, fresh / "db", filter="data")
