@@ -10,6 +10,7 @@ from slipway.errors import Broken
 from slipway.tools import process
 
 VERSION = "2.15.1"
+KEYS = ("code", "level", "line", "message")  # what is read of a remark
 
 
 async def lint(binary: Path, dockerfile: Path, log: Path) -> list[dict[str, Any]]:
@@ -34,6 +35,9 @@ async def lint(binary: Path, dockerfile: Path, log: Path) -> list[dict[str, Any]
     if not done.ok:
         raise Broken(f"hadolint ended with {done.code} and proves nothing: {done.last_line()}")
     try:
-        return list(json.loads(done.out))
-    except (ValueError, TypeError) as error:
-        raise Broken(f"hadolint said something that is not a report: {done.last_line()[:200]}") from error
+        remarks = json.loads(done.out)
+    except ValueError:
+        remarks = None
+    if not isinstance(remarks, list) or not all(isinstance(r, dict) and {*KEYS} <= r.keys() for r in remarks):
+        raise Broken(f"hadolint said something that is not a report: {done.last_line()[:200]}")
+    return remarks

@@ -71,8 +71,12 @@ class Trivy:
             done = await self._call("convert", *_ALONE, *words, cwd=folder, timeout=60)
             if done.code != 0:
                 raise Broken(f"the SBOM could not be made: {done.last_line()}")
-            content = (folder / "sbom.json").read_bytes()
-        if len(json.loads(content).get("components") or []) < len(packages(report)):
+            try:
+                content = (folder / "sbom.json").read_bytes()
+                components = json.loads(content).get("components") or []
+            except (OSError, ValueError, AttributeError) as error:
+                raise Broken(f"the SBOM could not be made: {error}") from error
+        if len(components) < len(packages(report)):
             raise Broken("the SBOM lists fewer packages than the scan found. Run again; if it stays so, report it.")
         target.write_bytes(content)
 

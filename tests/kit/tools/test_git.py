@@ -1,0 +1,135 @@
+"""What commit this is: real repositories, and branch names from outside."""
+
+import asyncio
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from slipway.image.reference import tag
+from slipway.tools import git
+from slipway.tools.git import Source
+
+Git = Callable[..., str]
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
+    """Runs git in a fresh repository with one commit, apart from the user's configuration."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", "/dev/null")
+    (tmp_path / "gitconfig").write_text("[user]\nname = x\nemail = x@example.com\n[init]\ndefaultBranch = main\n")
+    root = tmp_path / "project"
+    root.mkdir()
+
+    def run(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=root, check=True, capture_output=True, text=True).stdout.strip()
+
+    run("init", "--quiet")
+    (root / "file").write_text("1")
+    (root / ".gitignore").write_text("ignored\n")
+    run("add", ".")
+    run("commit", "--quiet", "--message", "first")
+    return run
+
+
+def source(tmp_path: Path, folder: str = "project") -> Source:
+    """What we say of it."""
+    return asyncio.run(git.source(tmp_path / folder))
+
+
+def test_a_clean_commit(repository: Git, tmp_path: Path) -> None:
+    found = source(tmp_path)
+    assert (found.commit, found.branch) == (repository("rev-parse", "HEAD"), "main")
+    assert found.committed == int(repository("log", "-1", "--format=%ct"))
+    assert not found.dirty and found.changed == 0
+
+
+CHANGES: dict[str, Callable[[Path, Git], object]] = {
+    "changed": lambda p, g: (p / "file").write_text("2"),
+    "untracked": lambda p, g: (p / "new").write_text(""),
+    "deleted": lambda p, g: (p / "file").unlink(),
+    "staged": lambda p, g: ((p / "new").write_text(""), g("add", "new")),
+    "renamed": lambda p, g: g("mv", "file", "other"),
+    "a name with a line break": lambda p, g: (p / "a\nb").write_text(""),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_tree_that_differs_is_dirty(repository: Git, tmp_path: Path, change: str) -> None:
+    CHANGES[change](tmp_path / "project", repository)
+    assert (source(tmp_path).changed, source(tmp_path).dirty) == (1, True)
+
+
+def test_ignored_files_do_not_count(repository: Git, tmp_path: Path) -> None:
+    (tmp_path / "project" / "ignored").write_text("")
+    assert not source(tmp_path).dirty
+
+
+@pytest.mark.parametrize(
+    "branch",
+    [
+        "feature/login",
+        "a$(touch${IFS}pwned)",
+        "ünïcode",
+        "-x" if False else "x-",
+        "a'b\"c",
+        "a;b",
+        "a`id`",
+        "x#1",
+        "%s",
+    ],
+)
+def test_branch_names_are_data(repository: Git, tmp_path: Path, branch: str) -> None:
+    repository("checkout", "--quiet", "-b", branch)
+    assert source(tmp_path).branch == branch
+    assert tag(source(tmp_path).branch).isascii()
+
+
+def test_an_upstream_is_no_part_of_the_name(repository: Git, tmp_path: Path) -> None:
+    repository("remote", "add", "origin", str(tmp_path / "project"))
+    repository("fetch", "--quiet", "origin")
+    repository("branch", "--quiet", "--set-upstream-to", "origin/main")
+    repository("commit", "--quiet", "--allow-empty", "--message", "second")
+    assert source(tmp_path).branch == "main"
+    assert not source(tmp_path).dirty
+
+
+def test_a_detached_head_has_no_branch(repository: Git, tmp_path: Path) -> None:
+    repository("checkout", "--quiet", "--detach")
+    found = source(tmp_path)
+    assert (found.branch, found.dirty) == ("", False) and found.commit
+
+
+def test_no_repository_no_commit_no_git(repository: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "plain").mkdir()
+    assert source(tmp_path, "plain") == Source() and Source().dirty
+    repository("update-ref", "-d", "HEAD")
+    assert source(tmp_path) == Source()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert source(tmp_path) == Source()
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        "[status]\nshowUntrackedFiles = no",
+        "[log]\nshowSignature = true",
+        "[color]\nui = always",
+        "[status]\nshort = true\nbranch = false",
+    ],
+)
+def test_nobodys_configuration_changes_the_answer(repository: Git, tmp_path: Path, configuration: str) -> None:
+    (tmp_path / "project" / "new").write_text("")
+    before = source(tmp_path)
+    with (tmp_path / "gitconfig").open("a") as file:
+        file.write(configuration)
+    assert source(tmp_path) == before and before.changed == 1
+
+
+def test_a_folder_in_a_repository_looks_at_itself(repository: Git, tmp_path: Path) -> None:
+    """Two projects in one repository: a change in the other is not this one's."""
+    (tmp_path / "project" / "shop").mkdir()
+    (tmp_path / "project" / "file").write_text("2")
+    found = source(tmp_path, "project/shop")
+    assert found.commit and not found.dirty

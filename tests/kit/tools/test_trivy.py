@@ -1,0 +1,236 @@
+"""The real Trivy on layouts made by hand: found, not distracted, and not believed where it contradicts itself."""
+
+import asyncio
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trivydb
+from slipway.errors import Broken
+from slipway.tools import trivy as tool
+from slipway.tools.trivy import Trivy
+
+Program = Callable[[str, str], Path]
+OS_RELEASE = 'NAME="Debian GNU/Linux"\nID=debian\nVERSION_ID="13"\n'
+DPKG = "Package: base-files\nStatus: install ok installed\nArchitecture: amd64\nVersion: 13.8\nMaintainer: x\n"
+METADATA = "Metadata-Version: 2.1\nName: gunicorn\nVersion: {}\n"
+PYTHON = "usr/lib/python3.13/site-packages/gunicorn-{}.dist-info/METADATA"
+# Made up here, so that no file of ours holds something that looks like a key.
+SECRET = "GITHUB_TOKEN=ghp_" + "x7Rk2Vq9Lm" * 3 + "B4tZ8w\n"
+
+
+def layout(folder: Path, files: dict[str, str]) -> Path:
+    """An image layout of one layer with these files."""
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as tar:
+        for name, text in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(text.encode())
+            tar.addfile(info, io.BytesIO(text.encode()))
+    blobs = folder / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+
+    def put(content: bytes) -> dict[str, Any]:
+        digest = hashlib.sha256(content).hexdigest()
+        (blobs / digest).write_bytes(content)
+        return {"digest": f"sha256:{digest}", "size": len(content)}
+
+    kind = "application/vnd.oci.image."
+    layer = put(gzip.compress(raw.getvalue(), mtime=0)) | {"mediaType": kind + "layer.v1.tar+gzip"}
+    diff = f"sha256:{hashlib.sha256(raw.getvalue()).hexdigest()}"
+    config = {"architecture": "amd64", "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": [diff]}}
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": kind + "manifest.v1+json",
+        "config": put(json.dumps(config).encode()) | {"mediaType": kind + "config.v1+json"},
+        "layers": [layer],
+    }
+    entry = put(json.dumps(manifest).encode()) | {"mediaType": kind + "manifest.v1+json"}
+    (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
+    (folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+    return folder
+
+
+def app(gunicorn: str = "20.1.0", **more: str) -> dict[str, str]:
+    """The files of an image of an app."""
+    return {
+        "etc/os-release": OS_RELEASE, "etc/debian_version": "13.1\n", "var/lib/dpkg/status": DPKG, PYTHON.format(gunicorn): METADATA.format(gunicorn),
+    } | more  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database that knows real advisories on gunicorn."""
+    return trivydb.write(tmp_path_factory.mktemp("trivy-database"))
+
+
+def scan(binary: Path, folder: Path, image: Path, cache: Path | None, timeout: float = 60) -> dict[str, Any]:
+    """A report on a layout."""
+    scanner = Trivy(binary, cache or folder / "nothing", folder / "log")
+    return asyncio.run(scanner.scan(image, vulnerabilities=cache is not None, timeout=timeout))
+
+
+def rules(report: dict[str, Any]) -> set[str]:
+    """What a report found."""
+    results = report.get("Results") or []
+    return {v["VulnerabilityID"] for r in results for v in r.get("Vulnerabilities") or []} | {
+        s["RuleID"] for r in results for s in r.get("Secrets") or []
+    }
+
+
+def test_a_vulnerable_package_is_found_whatever_lies_about(
+    trivy: Path, database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No file of the project or the user and no variable makes it overlook something."""
+    (tmp_path / "trivy.yaml").write_text(
+        "scan:\n  skip-dirs: [usr, var, etc]\nvulnerability:\n  ignore-status: [fixed]\n"
+    )
+    (tmp_path / ".trivyignore").write_text("CVE-2024-1135\ngithub-pat\n")
+    (tmp_path / "trivy-secret.yaml").write_text("disable-rules: [github-pat]\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name, value in {
+        "SEVERITY": "LOW",
+        "SKIP_DIRS": "/usr,/var",
+        "IGNORE_STATUS": "fixed",
+        "SKIP_FILES": "**",
+    }.items():
+        monkeypatch.setenv(f"TRIVY_{name}", value)
+    image = layout(tmp_path / "a folder $(touch PWNED)", app(**{"app/.env": SECRET}))
+    report = scan(trivy, tmp_path, image, database)
+    assert {"CVE-2024-1135", "github-pat"} <= rules(report)
+    assert {p["Name"] for p in tool.packages(report)} == {"base-files", "gunicorn"}
+    assert not (tmp_path / "PWNED").exists()
+    asyncio.run(Trivy(trivy, database, tmp_path / "log").sbom(report, tmp_path / "sbom.json"))
+    names = {c["name"] for c in json.loads((tmp_path / "sbom.json").read_text())["components"]}
+    assert {"base-files", "gunicorn"} <= names
+
+
+def test_the_mended_version_is_clean(trivy: Path, database: Path, tmp_path: Path) -> None:
+    assert rules(scan(trivy, tmp_path, layout(tmp_path / "image", app("23.0.0")), database)) == set()
+
+
+def test_without_a_database_secrets_are_still_found(trivy: Path, tmp_path: Path) -> None:
+    report = scan(trivy, tmp_path, layout(tmp_path / "image", app(**{"app/.env": SECRET})), None)
+    assert rules(report) == {"github-pat"}
+    assert len(tool.packages(report)) == 2
+
+
+def test_an_operating_system_whose_packages_are_gone_is_broken(trivy: Path, database: Path, tmp_path: Path) -> None:
+    """Trivy warns of it, ends with 0 and reports the Python packages alone."""
+    files = {name: text for name, text in app("23.0.0").items() if "dpkg" not in name}
+    with pytest.raises(Broken, match=r"Trivy left something unexamined: .*No OS package is detected"):
+        scan(trivy, tmp_path, layout(tmp_path / "image", files), database)
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage" * 1000], ids=["empty", "garbage"])
+def test_a_broken_database_is_broken(trivy: Path, database: Path, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "cache" / "db").mkdir(parents=True)
+    (tmp_path / "cache" / "db" / "trivy.db").write_bytes(content)
+    (tmp_path / "cache" / "db" / "metadata.json").write_bytes((database / "db" / "metadata.json").read_bytes())
+    with pytest.raises(Broken, match=r"Trivy ended with [12], which is no verdict"):
+        scan(trivy, tmp_path, layout(tmp_path / "image", app()), tmp_path / "cache")
+
+
+def test_a_layout_that_is_none_is_broken(trivy: Path, tmp_path: Path) -> None:
+    (tmp_path / "image").mkdir()
+    with pytest.raises(Broken, match="which is no verdict"):
+        scan(trivy, tmp_path, tmp_path / "image", None)
+
+
+REPORT = "sys.argv[sys.argv.index('--output') + 1]"
+CLEAN: dict[str, Any] = {"SchemaVersion": 2, "Results": [{"Packages": [{"Name": "a"}]}]}
+FOUND = CLEAN | {"Results": [{"Vulnerabilities": [{"VulnerabilityID": "CVE-1"}]}]}
+SECRETS = CLEAN | {"Results": [{"Secrets": [{"RuleID": "x"}]}]}
+WRONG = CLEAN | {"Results": [{"Misconfigurations": [{"ID": "x", "Status": "FAIL"}]}]}
+RIGHT = CLEAN | {"Results": [{"Misconfigurations": [{"ID": "x", "Status": "PASS"}]}]}
+OLD = CLEAN | {"Metadata": {"OS": {"Family": "debian", "EOSL": True}}}
+
+
+def pretend(report: Any, code: int, said: str = "") -> str:
+    """A scanner that writes a report and ends like this."""
+    return f"open({REPORT}, 'w').write({json.dumps(report)!r}); print({said!r}, file=sys.stderr); sys.exit({code})"
+
+
+@pytest.mark.parametrize(
+    ("report", "code"), [(CLEAN, 0), (FOUND, 10), (SECRETS, 10), (WRONG, 10), (RIGHT, 0), (OLD, 11), (OLD | FOUND, 11)]
+)
+def test_a_verdict_that_agrees_with_its_report_is_taken(
+    program: Program, tmp_path: Path, report: Any, code: int
+) -> None:
+    assert scan(program("trivy", pretend(report, code)), tmp_path, tmp_path, None) == report
+
+
+LIES = {
+    "findings, and 0": (pretend(FOUND, 0), "Trivy ended with 0, its report says 10"),
+    "a secret, and 0": (pretend(SECRETS, 0), "Trivy ended with 0, its report says 10"),
+    "no findings, and 10": (pretend(CLEAN, 10), "Trivy ended with 10, its report says 0"),
+    "end of life, and 0": (pretend(OLD, 0), "Trivy ended with 0, its report says 11"),
+    "clean, and 11": (pretend(CLEAN, 11), "Trivy ended with 11, its report says 0"),
+    "clean, and 1": (pretend(CLEAN, 1), "Trivy ended with 1, which is no verdict"),
+    "clean, and 2": (pretend(CLEAN, 2), "Trivy ended with 2, which is no verdict"),
+    "clean, and a signal": ("os.kill(os.getpid(), 9)", "Trivy ended with -9, which is no verdict"),
+    "0 and no report": ("sys.exit(0)", "Trivy ended with 0 and left no report"),
+    "0 and half a report": (f"open({REPORT}, 'w').write('{{')", "left no report"),
+    "0 and an empty report": (f"open({REPORT}, 'w')", "left no report"),
+    "0 and a list": (pretend([], 0), "not of the kind that Slipway reads"),
+    "0 and another schema": (pretend(CLEAN | {"SchemaVersion": 3}, 0), "not of the kind that Slipway reads"),
+    "0 and a warning of a loss": (
+        pretend(CLEAN, 0, "2026-11-21T08:00:00Z\tWARN\tVersion matching error\terr=\"improper constraint\""),
+        "Trivy left something unexamined: Version matching error",
+    ),
+    "an operating system of which nothing is known": (
+        pretend(CLEAN, 0, "2026-11-21T08:00:00Z\tWARN\tThis OS version is not on the EOL list: debian 99"),
+        "Trivy left something unexamined",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_scanner_that_lies_or_crashes_is_broken(program: Program, tmp_path: Path, lie: str) -> None:
+    code, said = LIES[lie]
+    with pytest.raises(Broken, match=said):
+        scan(program("trivy", code), tmp_path, tmp_path, None)
+
+
+def test_a_scanner_that_hangs_is_broken(program: Program, tmp_path: Path) -> None:
+    with pytest.raises(Broken, match=r"took longer than \[scan\] timeout"):
+        scan(program("trivy", "time.sleep(60)"), tmp_path, tmp_path, None, timeout=0.4)
+
+
+def test_a_scanner_sees_nothing_of_our_environment(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIVY_SEVERITY", "LOW")
+    monkeypatch.setenv("GITHUB_TOKEN", "x")
+    spy = f"open({str(tmp_path / 'seen')!r}, 'w').write(json.dumps([dict(os.environ), os.listdir(), os.getcwd()]));"
+    scan(program("trivy", spy + pretend(CLEAN, 0)), tmp_path, tmp_path, None)
+    environment, files, folder = json.loads((tmp_path / "seen").read_text())
+    assert set(environment) <= {"PATH", "HOME", "TMPDIR", "LC_CTYPE"}
+    assert sorted(files) == ["home", "image"]
+    assert not Path(folder).exists(), "its folder stays behind"
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("sys.exit(1)", "the SBOM could not be made"),
+        ("open('sbom.json', 'w').write('{}')", "the SBOM lists fewer packages"),
+        ("open('sbom.json', 'w').write('garbage')", "the SBOM"),
+        ("pass", "the SBOM"),
+    ],
+)
+def test_an_sbom_that_lists_less_than_was_found_is_broken(
+    program: Program, tmp_path: Path, code: str, said: str
+) -> None:
+    """Trivy writes an empty one, and ends with 0, where it finds no packages in the report."""
+    scanner = Trivy(program("trivy", code), tmp_path, tmp_path / "log")
+    with pytest.raises(Broken, match=said):
+        asyncio.run(scanner.sbom(CLEAN, tmp_path / "sbom.json"))
+    assert not (tmp_path / "sbom.json").exists()
