@@ -233,8 +233,8 @@ class Bench:
 
     def _healthy(self, counted: bool, name: str, checks: str) -> None:
         seconds: list[float] = []
-        for files in (["docker-compose.test.yml"], ["docker-compose.test.yml", HERE / "peers" / checks]):
-            options: list[str | Path] = [word for file in files for word in ("--file", file)]
+        for more in ((), ("--file", HERE / "peers" / checks)):
+            options = ("--file", "docker-compose.test.yml", *more)
             stack: list[str | Path] = ["docker", "compose", "--project-name", f"{self.bed.name}-healthy", *options]
             image = {"SLIPWAY_IMAGE": self.bed.result()["image"]["reference"]}
             try:

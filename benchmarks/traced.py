@@ -25,7 +25,7 @@ def main() -> None:
     from slipway.pipeline.scheduler import Scheduler
     from slipway.tools import http, process
 
-    process.run = _awaited(process.run)  # type: ignore[assignment]
+    process.run = _awaited(process.run)
     http.request = _called(http.request)
     for name, prefix in (("_stage", ""), ("_prepare", ""), ("_finish", "finish:")):
         setattr(Scheduler, name, _of_stage(getattr(Scheduler, name), prefix))
