@@ -93,7 +93,7 @@ def workflow_parser() -> Path:
 
 
 def python_tool(name: str) -> Path:
-    """A program of the kit's dev group (zizmor, check-jsonschema): installed by the lock, or the lock is not followed."""
+    """A program of the kit's dev group: zizmor, check-jsonschema."""
     found = Path(sysconfig.get_path("scripts")) / name
     if not found.exists():
         raise Missing(f"{name} is not in the kit's environment: uv sync --project scripts --locked")

@@ -1,4 +1,4 @@
-"""One execution of a workflow by act, by the recipe that was proven: everything it may see is given to it, in one folder.
+"""One execution of a workflow by act, by the recipe that was proven: all that it may see is given to it, in one folder.
 
 Host mode merges every variable of this process into every step, and reads files of the developer from several places;
 hence an environment from nothing, and every file named. Nothing is downloaded: what is not mapped fails.
@@ -85,14 +85,14 @@ class Shop:
         """What the stand-ins keep: repos, artifacts, cache, attestations."""
         return self.folder / "state"
 
-    def place_kit(self) -> None:
+    def place_kit(self, *, scripts: bool = True) -> None:
         """Maps this repository (or `kit`) in act's dialect: .github, and scripts without what is made there."""
         root = self.kit or places.REPOSITORY
         wrong = [f for file in places.shipped(root) for f in standins.faults(yaml_text.read(file), root, file.name)]
         if wrong:
             raise judge.HarnessError("\n".join(wrong))
         dialect.write(root, self.folder / "kit", act=True)
-        if (root / "scripts").is_dir():
+        if scripts:
             words = [
                 "git",
                 "-C",

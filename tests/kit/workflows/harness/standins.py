@@ -4,8 +4,12 @@ A composite action does not see inputs that its action.yml does not declare. So 
 against the pinned metadata before anything runs.
 """
 
+import functools
+import hashlib
+import json
 import re
 import shutil
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +22,7 @@ RUNTIME = Path(__file__).parent / "standin"
 HEADER = re.compile(r"# (?P<name>\S+)@(?P<commit>[0-9a-f]{40}) # (?P<version>v[0-9.]+)")
 
 
+@functools.cache
 def pins() -> dict[str, tuple[str, str, Path]]:
     """owner/name → the commit and version whose metadata is kept, and the folder."""
     found: dict[str, tuple[str, str, Path]] = {}
@@ -31,6 +36,7 @@ def pins() -> dict[str, tuple[str, str, Path]]:
     return found
 
 
+@functools.cache
 def metadata(reference: str) -> dict[str, Any] | None:
     """The pinned action.yml behind a `uses: owner/name[/path]@commit`; None where none is kept for that commit."""
     path, _, ref = reference.partition("@")
@@ -62,7 +68,7 @@ def _action(document: dict[str, Any], action: str) -> str:
         "id": "do",
         "shell": "bash",
         "env": {"STANDIN_INPUTS": "${{ toJSON(inputs) }}", "STANDIN_ACTION": action},
-        "run": 'python3 -B "$GITHUB_ACTION_PATH/standin.py" "$STANDIN_ACTION"',
+        "run": 'python3 -BES "$GITHUB_ACTION_PATH/standin.py" "$STANDIN_ACTION"',
     }
     outputs = {n: {"description": n, "value": f"${{{{ steps.do.outputs.{n} }}}}"} for n in document.get("outputs", {})}
     inputs = {
@@ -111,3 +117,16 @@ def faults(document: Any, own: Path, where: str, mapped: Mapping[str, Path] | No
 def _steps(document: Any) -> list[dict[str, Any]]:
     lists = [value for _, key, value in yaml_text.walk(document) if key == "steps" and isinstance(value, list)]
     return [step for steps in lists for step in steps if isinstance(step, dict)]
+
+
+def put_artifact(
+    state: Path, run: str, number: int, name: str, files: Mapping[str, str], *, swapped: bool = False
+) -> None:
+    """An artifact of an earlier job; `swapped`: its bytes are no longer those whose digest was recorded."""
+    place = state / "artifacts" / run / str(number)
+    place.mkdir(parents=True)
+    with zipfile.ZipFile(place / "a.zip", "w") as archive:
+        for path, text in files.items():
+            archive.writestr(path, text)
+    digest = hashlib.sha256((place / "a.zip").read_bytes() + (b"x" if swapped else b"")).hexdigest()
+    (place / "meta.json").write_text(json.dumps({"id": number, "name": name, "digest": digest}))

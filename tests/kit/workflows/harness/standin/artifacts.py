@@ -73,12 +73,12 @@ def _search(patterns: list[str], *, hidden: bool) -> tuple[list[Path], Path]:
     for pattern in (p.strip() for p in patterns if p.strip()):
         out = pattern.startswith("!")
         absolute = str(WORKSPACE / Path(pattern.removeprefix("!")).expanduser())
-        matches = {Path(m) for m in glob.glob(absolute, recursive=True, include_hidden=True)}
+        matches = {Path(m) for m in glob.glob(absolute, recursive=True, include_hidden=True)}  # noqa: PTH207
         files = {f for m in matches for f in (m.rglob("*") if m.is_dir() else [m]) if f.is_file()}
         if out:
             found -= files
             continue
-        roots.append(Path(os.path.dirname(absolute.split("*")[0]) if "*" in absolute else absolute.rstrip("/")))
+        roots.append(Path(absolute.split("*")[0] + "x").parent if "*" in absolute else Path(absolute))
         base = roots[-1]
         found |= {f for f in files if hidden or not _hidden(f, base if base.is_dir() else base.parent)}
     if not found:

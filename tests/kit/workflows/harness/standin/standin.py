@@ -93,7 +93,7 @@ def main() -> int:
         "github/codeql-action/upload-sarif": github.upload_sarif,
     }
     shown = {name: "<token>" if text.startswith(tokens.PREFIX) else text for name, text in INPUTS.items()}
-    record("actions.jsonl", {"action": sys.argv[1], "inputs": shown})
+    record("trace.jsonl", {"call": sys.argv[1], "with": shown})
     try:
         actions[sys.argv[1]]()
     except Refused as refused:

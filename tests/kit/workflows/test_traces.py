@@ -1,0 +1,35 @@
+"""What every shipped workflow hands over, step by step, on each road through it: executed, and held in traces/."""
+
+import os
+from pathlib import Path
+
+import pytest
+from workflows.harness import places, scenarios
+
+TRACES = places.HERE / "traces"
+SCENARIOS = scenarios.of()
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.name)
+def test_trace(scenario: scenarios.Scenario, act: Path, tmp_path: Path) -> None:
+    run = scenarios.execute(scenario, tmp_path / "run")
+    assert not run.strays
+    found = scenarios.trace(run)
+    file = TRACES / f"{scenario.name}.txt"
+    if os.environ.get("SLIPWAY_UPDATE_TRACES"):  # after looking at the difference
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(found, encoding="utf-8")
+    assert found == file.read_text(encoding="utf-8")
+
+
+def test_no_trace_without_a_scenario() -> None:
+    assert {file.stem for file in TRACES.glob("*.txt")} == {one.name for one in SCENARIOS}
+
+
+def test_every_workflow_is_executed() -> None:
+    """kit.yml and the workflows that only GitHub can run are named here, with the reason."""
+    elsewhere = {
+        "kit": "runs this very test suite",
+        "selftest": "only GitHub proves what it asks",
+    }
+    assert {f.stem for f in places.workflow_files()} - {s.workflow for s in SCENARIOS} <= set(elsewhere)
