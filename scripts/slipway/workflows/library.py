@@ -138,5 +138,5 @@ def _explain(file: str, mistake: reader.Mistake) -> Problem:
     at = Scalar("", "string", mistake.line, mistake.column)
     if mistake.rule == "duplicate-key":
         return problem("duplicate-key", file, at, mistake.message, refused(f"{mistake.message}"), "keep one of the two")
-    why = f"{REFUSED}, and the workflow is listed under its path instead of its name"
+    why = f"{REFUSED}: the file cannot be read"
     return problem("yaml-syntax", file, at, mistake.message, why, "correct the YAML here, or just above")

@@ -95,6 +95,13 @@ class _Loader(Reader, Scanner, Parser, Composer, BaseResolver):
             return _PLAIN if implicit[0] else f"{_TAG}str"
         return f"{_TAG}map"
 
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """A node. An anchor may be set again, which PyYAML forbids: the latest counts."""
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if not isinstance(event, yaml.AliasEvent):
+            self.anchors.pop(getattr(event, "anchor", None), None)
+        return super().compose_node(parent, index)
+
 
 def read(text: str) -> tuple[Node | None, list[Mistake]]:
     """The tree of a file, and what is wrong with it. Without a tree there is at least one mistake."""

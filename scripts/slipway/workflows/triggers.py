@@ -1,14 +1,14 @@
 """Triggers that bring code of strangers together with secrets and a write token: pull_request_target, workflow_run.
 
 Both run on the default branch with the repository's secrets, whoever caused the event. A workflow that only labels is
-none of our business; one that deploys, calls a workflow, or fetches the stranger's code is.
+what they are for; one that deploys, calls the kit, or fetches what the stranger wrote is not.
 """
 
 import re
 from collections.abc import Iterator
 
 from slipway.workflows import references
-from slipway.workflows.library import Library
+from slipway.workflows.library import KIT, Library
 from slipway.workflows.model import Job, Workflow
 from slipway.workflows.reader import Scalar, scalars, text
 from slipway.workflows.rules import Problem, problem
@@ -19,7 +19,7 @@ _STRANGE = re.compile(
     r"github\.event\.workflow_run\.(head_|pull_requests)",
     re.IGNORECASE,
 )
-_DEPLOY = re.compile(r"(^|[^a-z])(deploy|promote|release|publish|rollback)", re.IGNORECASE)
+_DEPLOY = re.compile(r"(^|[^a-z])(deploy|promote|rollback)", re.IGNORECASE)
 
 
 def check(workflow: Workflow, library: Library) -> Iterator[Problem]:
@@ -45,21 +45,37 @@ def _advice(name: str) -> tuple[str, str]:
     return why, "use pull_request for what builds or tests, and deploy on push"
 
 
-def _reason(workflow: Workflow, job: Job, library: Library) -> str:
-    """Why a job must not start by such a trigger; empty if it may."""
+def _reason(workflow: Workflow, job: Job, library: Library, above: tuple[Workflow, ...] = ()) -> str:
+    """Why a job must not start by such a trigger; empty if it may, or if nothing can be known."""
     if job.uses:
-        return f"job '{job.id}' calls {job.uses.text}"
+        return _calling(workflow, job, job.uses, library, above)
     if job.body.get("environment"):
         return f"job '{job.id}' has an environment: it deploys"
-    for uses in (step.get("uses") for step in job.steps):
-        reference = references.parse(text(uses))
-        if reference.kind in ("here", "remote") and _DEPLOY.search(f"{reference.repository}/{reference.path}"):
-            return f"job '{job.id}' uses {text(uses)}"
+    for uses in (text(step.get("uses")) for step in job.steps):
+        reference = references.parse(uses)
+        if _DEPLOY.search(f"{reference.repository}/{reference.path}"):
+            return f"job '{job.id}' uses {uses}"
     if _DEPLOY.search(job.id):
         return f"job '{job.id}' deploys, by its name"
     for step in job.steps:
         if "/checkout@" in text(step.get("uses")) and any(_STRANGE.search(s.text) for s in scalars(step.get("with"))):
             return f"job '{job.id}' checks out what the stranger wrote"
-        if isinstance(run := step.get("run"), Scalar) and re.search(r"gh pr checkout|refs/pull/", run.text):
+        if re.search(r"gh pr checkout|refs/pull/", text(step.get("run"))):
             return f"job '{job.id}' fetches what the stranger wrote"
+    return ""
+
+
+def _calling(workflow: Workflow, job: Job, uses: Scalar, library: Library, above: tuple[Workflow, ...]) -> str:
+    """The same of a call: what it hands over, what it is called, and what the called workflow does."""
+    reference = references.parse(uses.text)
+    if any(_STRANGE.search(scalar.text) for scalar in scalars(job.body.get("with"))):
+        return f"job '{job.id}' hands what the stranger wrote to {uses.text}"
+    if reference.kind == "remote" and reference.repository.lower() == KIT:
+        return f"job '{job.id}' calls {uses.text}, which builds or deploys"
+    if _DEPLOY.search(reference.path.rpartition("/")[2]) or _DEPLOY.search(job.id):
+        return f"job '{job.id}' deploys, by its name"
+    for call in library.found(workflow):
+        if call.job is job and call.callee not in above:
+            inner = (_reason(call.callee, one, library, (*above, workflow)) for one in call.callee.jobs.values())
+            return next((f"job '{job.id}' calls {uses.text}, and {reason}" for reason in inner if reason), "")
     return ""
