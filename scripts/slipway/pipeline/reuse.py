@@ -43,7 +43,7 @@ class Store:
             entry = msgspec.json.decode(self._path(stage).read_bytes(), type=Entry)
         except (OSError, msgspec.DecodeError):
             return hashed, None
-        if entry.key != hashed:
+        if entry.key != hashed or entry.status not in GREEN:
             return hashed, None
         earlier = Outcome(entry.status, entry.summary, entry.findings, facts={**entry.facts, "run": entry.run})
         if stage.holds and not await stage.holds(context, earlier):

@@ -26,7 +26,7 @@ from slipway.pipeline.result import (
 )
 from slipway.pipeline.reuse import Store
 from slipway.pipeline.scheduler import Emit, Scheduler
-from slipway.stages.base import Context
+from slipway.stages.base import Context, Outcome
 from slipway.tools import docker, git
 from slipway.tools.docker import RUN_LABEL, Engine
 from slipway.tools.git import Source
@@ -178,6 +178,17 @@ def _result(scheduler: Scheduler, context: Context, started: datetime, missing: 
     )
 
 
+# Where several stages fail: what a person must know of first. That something is missing never hides a red gate.
+WORST = (
+    ExitCode.NEEDS_HUMAN, ExitCode.DEPLOY_FAILED, ExitCode.TIMED_OUT, ExitCode.RED, ExitCode.SUPERSEDED,
+    ExitCode.USAGE, ExitCode.NOT_READY,
+)  # fmt: skip
+
+
+def _code(outcome: Outcome) -> ExitCode:
+    return next((code for code in WORST if code == outcome.exit_code), ExitCode.RED)
+
+
 def verdict(scheduler: Scheduler, missing: str, interrupted: bool) -> tuple[RunStatus, int, str]:
     """Status, exit code and reason of a run: the worst of its stages."""
     outcomes = list(scheduler.outcomes.values())
@@ -185,11 +196,11 @@ def verdict(scheduler: Scheduler, missing: str, interrupted: bool) -> tuple[RunS
         return "cancelled", ExitCode.INTERRUPTED, "interrupted"
     if broken := next((o for o in outcomes if o.status == "broken"), None):
         return "broken", ExitCode.BROKEN, broken.summary
-    failures = [o for o in outcomes if o.status == "failed"]
+    failures = [(_code(o), o.summary) for o in outcomes if o.status == "failed"]
     if failures:
-        code = next((o.exit_code for o in failures if o.exit_code is not None), ExitCode.RED)
+        code, reason = min(failures, key=lambda failure: WORST.index(failure[0]))
         status: RunStatus = "not-ready" if code == ExitCode.NOT_READY else "failed"
-        return status, code, failures[0].summary
+        return status, code, reason
     if missing and any(s.engine for s in scheduler.selection.stages):
         return "not-ready", ExitCode.NOT_READY, missing
     if degraded := next((o for o in outcomes if o.status == "degraded"), None):

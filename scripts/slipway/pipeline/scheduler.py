@@ -34,6 +34,7 @@ class Scheduler:
     _tasks: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
     _preparations: dict[str, "asyncio.Task[Any]"] = field(default_factory=dict)
     _finishes: list["asyncio.Task[None]"] = field(default_factory=list)
+    _begun: set[str] = field(default_factory=set)
     _planned: dict[str, tuple[str | None, Outcome]] = field(default_factory=dict)
 
     async def execute(self) -> None:
@@ -55,8 +56,11 @@ class Scheduler:
             raise
         finally:
             await self._cancel(self._preparations)
-            # Shielded: whatever ended the run, what it left outside is removed.
-            await asyncio.shield(self._clean_up())
+            # Whatever ended the run, what it left outside is removed, also at a second Ctrl-C: every call has an end.
+            cleaning = asyncio.ensure_future(self._clean_up())
+            while not cleaning.done():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.shield(cleaning)
 
     def _will_run(self, stage: Stage) -> bool:
         able = self.context.engine is not None or not stage.engine
@@ -82,7 +86,7 @@ class Scheduler:
     async def _reusable(self, stage: Stage, done: dict[str, Outcome]) -> tuple[str | None, Outcome | None]:
         try:
             return await self.store.find(stage, self.context.at(stage.name, done=done))
-        except (SlipwayError, OSError):
+        except Exception:
             return None, None  # the stage itself meets the same trouble, and says it
 
     async def _prepare(self, stage: Stage) -> Any:
@@ -113,7 +117,7 @@ class Scheduler:
             pass
         finally:
             self._record(stage, started, outcome)
-            if stage.finish and (stage.name in self._preparations or outcome.status == "passed"):
+            if stage.finish and (stage.name in self._preparations or stage.name in self._begun):
                 self._finishes.append(asyncio.create_task(self._finish(stage)))
         if outcome.status in ("failed", "broken") and not self.keep_going:
             others = {n: t for n, t in self._tasks.items() if n != stage.name and not t.done()}
@@ -136,6 +140,7 @@ class Scheduler:
                 key, earlier = await self.store.find(stage, context)
             if earlier:
                 return earlier
+            self._begun.add(stage.name)
             self.emit(Event(kind=Kind.STAGE_STARTED, at=self._now(), stage=stage.name))
             outcome = await stage.run(context)
             if key is None and outcome.green:

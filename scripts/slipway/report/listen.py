@@ -22,19 +22,43 @@ from slipway.report.runner import Runner
 def listener(root: Path, as_json: bool) -> Iterator[Callable[[Event], None]]:
     """The receiver of a run's events."""
     if as_json:
-        yield _write_json
+        yield _without_reader(_write_json)
         return
     if github.on_runner():
-        yield Runner(root)
+        yield _without_reader(Runner(root))
         return
     console = _console()
     plain = os.environ.get("CI") or os.environ.get("TERM") == "dumb" or not console.is_terminal
-    lines = Console(highlight=False, color_system=None, width=max(console.width, 100))
+    lines = _Console(highlight=False, color_system=None, width=max(console.width, 100))
     show = Lines(lines) if plain else Terminal(console)
     try:
-        yield show
+        yield _without_reader(show)
     finally:
         show.close()
+
+
+def _without_reader(show: Callable[[Event], None]) -> Callable[[Event], None]:
+    """Where the reader of our output has gone, the run still comes to its end: its exit code must stay true."""
+
+    def emit(event: Event) -> None:
+        try:
+            show(event)
+        except BrokenPipeError:
+            _silence()
+
+    return emit
+
+
+def _silence() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class _Console(Console):
+    """A console that does not end the program when its reader has gone."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        _silence()
 
 
 def _write_json(value: Any) -> None:
@@ -70,4 +94,4 @@ def show_checks(checks: list[Check], as_json: bool) -> None:
 
 
 def _console() -> Console:
-    return Console(highlight=False, no_color=True if os.environ.get("NO_COLOR") else None)
+    return _Console(highlight=False, no_color=True if os.environ.get("NO_COLOR") else None)
