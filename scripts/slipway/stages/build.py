@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import structs
 
 from slipway.config import seconds
-from slipway.errors import Broken
+from slipway.errors import Broken, NotReady
 from slipway.image import context as build_context
 from slipway.image import layout
 from slipway.image.reference import short
@@ -88,7 +88,13 @@ async def run(context: Context) -> Outcome:
     if done.timed_out:
         return timed_out(f"the build took longer than {settings.timeout} and was ended", mend="raise [build] timeout")
     if not done.ok:
-        return failed(buildx.explain(done, progress.other), mend=_mend(progress.other, settings.dockerfile))
+        why = buildx.explain(done, progress.other)
+        shutil.rmtree(layout_folder(context) / "ingest", ignore_errors=True)  # half a blob, where the disk was full
+        if "no space left on device" in why:
+            raise NotReady(f"no room for the image ({why}). Free some where {context.state} lies, then run again.")
+        if not await docker.answers():
+            raise NotReady(f"the Docker engine went away in the middle of the build ({why}). Start it, then run again.")
+        return failed(why, mend=_mend(progress.other, settings.dockerfile))
     assert image
     await load(context, layout_folder(context), image)
     (context.state / "image").write_text(context.repository.at(image.digest) + "\n")

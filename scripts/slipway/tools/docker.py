@@ -95,6 +95,11 @@ async def engine() -> Engine:
     return found
 
 
+async def answers() -> bool:
+    """Whether the engine is still there; asked where something failed that may have another reason."""
+    return (await docker("version", "--format", "{{.Server.Version}}", timeout=PREFLIGHT_SECONDS)).ok
+
+
 def _plugin(plugins: dict[Any, Any], name: str, packages: str) -> str:
     plugin = plugins.get(name)
     if not plugin or plugin.get("Err"):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from slipway.errors import UsageError
-from slipway.tools.docker import docker
+from slipway.tools.docker import PREFLIGHT_SECONDS, docker
 
 FILE = "images.toml"
 STAND_INS = "stand-in.invalid"  # a name that can never be pulled from anywhere
@@ -65,7 +65,9 @@ def stand_in(reference: str) -> str:
 async def choose(root: Path, environ: Mapping[str, str] = os.environ) -> Images:
     """Take each pinned image where the engine has it or its registry can be reached, else its stand-in."""
     pinned = named(root)
-    listing = await docker("image", "ls", "--digests", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.Digest}}")
+    # A frozen engine never answers: what it is asked first ends when the look at it ends.
+    row = "{{.Repository}}:{{.Tag}} {{.Digest}}"
+    listing = await docker("image", "ls", "--digests", "--no-trunc", "--format", row, timeout=PREFLIGHT_SECONDS)
     rows = [row.split(" ") for row in listing.out.splitlines()]
     names, digests = {row[0] for row in rows}, {row[-1] for row in rows}
     mode = environ.get("SLIPWAY_OFFLINE", "auto")
