@@ -1,0 +1,129 @@
+"""Executions with the real `slipway` on the real engine: a small project, the registry that checks tokens, one port.
+
+Two things stand between: `docker login ghcr.io` goes to that registry (it cannot be reached by its name here), and uv
+and the tools come from this machine's caches.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workflows.harness import events, places
+from workflows.harness.registry import Registry
+from workflows.harness.runner import Run, Shop
+
+DOCKER = """\
+#!/bin/sh
+# The real client; only ghcr.io's login goes to the registry of the test.
+i=$#
+while [ "$i" -gt 0 ]; do
+  word=$1; shift
+  [ "$word" = ghcr.io ] && word={host}
+  set -- "$@" "$word"
+  i=$((i - 1))
+done
+exec {docker} "$@"
+"""
+WRITE = {"contents": "read", "packages": "write", "id-token": "write", "attestations": "write"}
+CHAIN = """\
+name: Deliver
+on: {push: {branches: [main]}, pull_request: {}}
+permissions: {}
+jobs:
+  verify:
+    uses: $/.github/workflows/verify.yml
+    permissions:
+      contents: read
+    with: {image: IMAGE, scan-database: DATABASE}
+  publish:
+    needs: verify
+    if: github.event_name == 'push' && github.ref == 'refs/heads/main'
+    uses: $/.github/workflows/publish.yml
+    permissions: {contents: read, packages: write, id-token: write, attestations: write}
+    with: {image: IMAGE, digest: "${{ needs.verify.outputs.digest }}", artifact-id: "${{ needs.verify.outputs.artifact-id }}"}
+  deploy:
+    needs: publish
+    uses: $/.github/workflows/deploy.yml
+    permissions: {contents: read, packages: read}
+    with: {environment: local, image: "${{ needs.publish.outputs.image }}"}
+"""
+
+
+@dataclass
+class Bench:
+    """Makes shops for real executions, and removes what their runs left on the engine."""
+
+    folder: Path
+    registry: Registry
+    database: Path
+    port: int
+    name: str = field(default_factory=lambda: f"acme/t{secrets.token_hex(3)}")
+    shops: list[Shop] = field(default_factory=list)
+
+    @property
+    def image(self) -> str:
+        """The repository that is published to."""
+        return f"{self.registry.host}/{self.name}"
+
+    def shop(self, files: Mapping[str, str | bytes]) -> tuple[Shop, str]:
+        """A shop whose repository holds these files; and the commit."""
+        shop = Shop(self.folder / f"s{len(self.shops)}", repository=self.name)
+        self.shops.append(shop)
+        shop.place_kit()
+        programs = shop.folder / "programs"
+        programs.mkdir()
+        (programs / "docker").write_text(DOCKER.format(host=self.registry.host, docker=shutil.which("docker")))
+        (programs / "docker").chmod(0o755)
+        shop.path.append(str(programs))
+        shop.path += [str(f) for f in (places.REPOSITORY / ".slipway" / "tools").glob("uv-*") if (f / "uv").exists()]
+        caches = Path.home() / ".cache"
+        shop.environment |= {
+            "SLIPWAY_PORT": str(self.port),
+            "SLIPWAY_CACHE": os.environ.get("SLIPWAY_CACHE", str(caches / "slipway")),
+            "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(caches / "uv")),
+        }
+        sha = shop.repository_from({name: text for name, text in files.items()})
+        return shop, sha
+
+    def deliver(self, shop: Shop, sha: str, event: str = "push", **more: Any) -> Run:
+        """verify → publish → deploy, as the README's caller does it."""
+        text = CHAIN.replace("IMAGE", self.image).replace("DATABASE", str(self.database))
+        fork = more.pop("fork", False)
+        payload = events.push(sha, name=self.name)
+        if event == "pull_request":
+            payload = events.pull_request(sha, fork=fork, name=self.name)
+        more.setdefault("permissions", {"contents": "read"} if fork else WRITE)
+        more.setdefault("timeout", 240)
+        return shop.run(shop.caller(text), event, payload, sha, **more)
+
+    def call(self, workflow: str, shop: Shop, sha: str, inputs: Mapping[str, Any], **more: Any) -> Run:
+        """One called workflow alone, by a generated caller; its token is that of its own permissions."""
+        secret = {name: f"${{{{ secrets.{name.upper().replace('-', '_')} }}}}" for name in more.get("secrets", {})}
+        text = f"name: One\non: [push, pull_request, schedule]\njobs:\n  call:\n    uses: $/.github/workflows/{workflow}.yml\n"
+        text += "".join(f"    {k}: {json.dumps(v)}\n" for k, v in (("with", dict(inputs)), ("secrets", secret)) if v)
+        more["secrets"] = {name.upper().replace("-", "_"): value for name, value in more.get("secrets", {}).items()}
+        more.setdefault("timeout", 240)
+        return shop.run(shop.caller(text), "push", events.push(sha, name=self.name), sha, **more)
+
+    def end(self) -> None:
+        """Removes containers, networks and volumes whose compose project began in one of our folders, and our images."""
+        for kind in ("container", "network", "volume"):
+            listing = ["docker", kind, "ls", "-q", *(["-a"] if kind == "container" else [])]
+            for identifier in _out(*listing).split():
+                labels = _out("docker", kind, "inspect", "--format", "{{json .}}", identifier)
+                if str(self.folder) in labels or self.image in labels:
+                    _out("docker", kind, "rm", "-f", identifier)
+        for reference in (f"{self.image}*", "slipway.invalid/hostexecutor*"):
+            images = _out("docker", "image", "ls", "-q", "--filter", f"reference={reference}").split()
+            if images:
+                _out("docker", "rmi", "-f", *images)
+
+
+def _out(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
