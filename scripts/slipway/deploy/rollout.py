@@ -1,15 +1,18 @@
 """A rollout, the same for every platform: deploy a digest, prove that it answers as itself, or go back."""
 
 import asyncio
-import json
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from slipway.deploy.target import Attempt, Result, Target
+from slipway.errors import SlipwayError
 from slipway.tools import http
 
 PAUSE = 0.2  # seconds between two checks
 PROBE_SECONDS = 3.0  # connecting may succeed long before anything answers
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ async def roll_out(target: Target, reference: str, checks: Checks, doing: Callab
     await target.preflight()
     doing(f"deploying {reference.rpartition('@')[2][:19]}")
     try:
-        attempt = await target.deploy(reference, migrate=True)
+        attempt = await _attempt(target, reference, migrate=True)
         why = attempt.reason
         if attempt.ok:
             doing("verifying")
@@ -52,10 +55,30 @@ async def roll_out(target: Target, reference: str, checks: Checks, doing: Callab
     except asyncio.CancelledError:
         # Halfway, neither version is whole: what ran before comes back, or nothing stays.
         doing("interrupted: undoing")
-        await asyncio.shield(target.deploy(previous, migrate=False) if previous else target.stop())
+        await _to_the_end(target.deploy(previous, migrate=False) if previous else target.stop())
         raise
-    diagnosis = await target.diagnose()
-    return await _back(target, previous, reference, attempt, why, diagnosis, checks, doing)
+    return await _to_the_end(_back(target, previous, reference, attempt, why, checks, doing))
+
+
+async def _attempt(target: Target, reference: str, *, migrate: bool) -> Attempt:
+    """A platform that fails oddly has failed: how far it got is not known, so the way back is taken."""
+    try:
+        return await target.deploy(reference, migrate=migrate)
+    except (SlipwayError, OSError) as error:
+        return Attempt(False, str(error) or type(error).__name__)
+
+
+async def _to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Await what must not stop halfway: interrupts are taken note of, and raised when it is done."""
+    task, interrupted = asyncio.ensure_future(work), False
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            interrupted = True
+    if interrupted:
+        raise asyncio.CancelledError
+    return task.result()
 
 
 async def _back(
@@ -64,19 +87,26 @@ async def _back(
     reference: str,
     attempt: Attempt,
     why: str,
-    diagnosis: str,
     checks: Checks,
     doing: Callable[[str], None],
 ) -> Report:
+    diagnosis = ""
+    with contextlib.suppress(SlipwayError, OSError):  # without the last lines we still go back
+        diagnosis = await target.diagnose()
     if not previous:
         await target.stop()
         return Report(Result.KEPT_OLD, f"{why}; nothing ran before, so it was stopped", "", diagnosis=diagnosis)
-    if not attempt.traffic_moved or previous == reference:
+    if not attempt.traffic_moved:
         return Report(Result.KEPT_OLD, why, previous, diagnosis=diagnosis)
+    if previous == reference:
+        why = f"{why}; it is what ran before, so there is nothing to go back to"
+        return Report(Result.NEEDS_HUMAN, why, previous, diagnosis=diagnosis)
     doing(f"rolling back to {previous.rpartition('@')[2][:19]}")
-    again = await target.deploy(previous, migrate=False)
+    again = await _attempt(target, previous, migrate=False)
     unproven = Checks(checks.health, "", "", checks.times, checks.timeout)
-    ill = again.reason or await problem(target.url, unproven, patience=checks.timeout)
+    ill = (
+        await problem(target.url, unproven, patience=checks.timeout) if again.ok else again.reason or "no reason given"
+    )
     if ill:
         why = f"{why}; and the previous version did not come back: {ill}"
         return Report(Result.NEEDS_HUMAN, why, previous, diagnosis=diagnosis)
@@ -119,6 +149,6 @@ async def _ask(url: str, checks: Checks) -> str:
         said = version.json().get("commit") if version.status == 200 else None
     except OSError as error:
         return f"{base} does not answer: {error}"
-    except (json.JSONDecodeError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return f"{checks.version} does not answer JSON with a commit"
     return "" if said == checks.expected else f"{checks.version} says {said!r}, not {checks.expected!r}"
