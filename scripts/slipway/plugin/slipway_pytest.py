@@ -6,6 +6,7 @@ pytest-docker does not.
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -67,10 +68,12 @@ def docker_services(
     """pytest-docker's own `docker_services`, over a stack that is up."""
     from pytest_docker.plugin import get_docker_services
 
+    # pytest-docker puts the path between double quotes and hands it to a shell, also to look a port up.
+    quoted = re.sub(r'([$`"\\])', r"\\\1", str(docker_compose_file))
     with (
         _stack(docker_compose_project_name, docker_compose_file, pytestconfig.rootpath),
         get_docker_services(
-            docker_compose_command, docker_compose_file, docker_compose_project_name, docker_setup, docker_cleanup
+            docker_compose_command, quoted, docker_compose_project_name, docker_setup, docker_cleanup
         ) as services,
     ):
         yield services
