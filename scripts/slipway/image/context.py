@@ -20,7 +20,8 @@ def files_digest(root: Path, files: list[Path]) -> str:
     for path in sorted(set(files)):
         name = os.fspath(path.relative_to(root) if path.is_relative_to(root) else path)
         if path.is_symlink():
-            content = os.fsencode(path.readlink())
+            # What it points to counts too: a Dockerfile may be a link to a file that the context leaves out.
+            content = os.fsencode(path.readlink()) + b"\0" + (path.read_bytes() if path.is_file() else b"")
         elif path.is_file():
             content = path.read_bytes()
         else:
