@@ -420,7 +420,8 @@ class Engine:
         self.log = (self.folder / "log").open("wb")
         self.process = subprocess.Popen(
             [
-                "dockerd", "--config-file", config, "--host", f"unix://{self.socket}", "--data-root", self.folder / "data",
+                # A network of its own: `--bridge=none` removes docker0, which would be the machine's engine's.
+                "unshare", "--net", "dockerd", "--config-file", config, "--host", f"unix://{self.socket}", "--data-root", self.folder / "data",
                 "--exec-root", self.folder / "exec", "--pidfile", self.folder / "pid", "--bridge=none",
                 "--iptables=false", "--ip6tables=false",
             ],
