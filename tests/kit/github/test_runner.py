@@ -1,0 +1,154 @@
+"""What a step says to the runner: no text from outside becomes a command, an output or markup."""
+
+import html
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from slipway.github import attestable, commands, event, files
+from slipway.pipeline.result import ImageResult, RunResult, SourceResult, StageResult
+from slipway.policy.finding import Finding
+from slipway.report import summary
+from slipway.report.runner import Runner, annotations, outputs
+from slipway.report.workflow_reference import ROOT, page
+
+HOSTILE = "x|y`z` <script>alert(1)</script> @acme/team [a](http://b)\n::error::pwned\r\n%0A::set-output name=a::b"
+
+
+def run(*stages: StageResult) -> RunResult:
+    """A run of these stages."""
+    return RunResult(
+        id="1", status="failed", exit_code=1, started="2026-01-01T00:00:00Z", seconds=2.0, work_seconds=3.0,
+        project=HOSTILE, source=SourceResult("a" * 40, HOSTILE, False),
+        image=ImageResult("ghcr.io/acme/shop@sha256:" + "0" * 64, "sha256:" + "0" * 64), reason=HOSTILE, stages=stages,
+    )  # fmt: skip
+
+
+def stage(name: str = "lint", findings: int = 1, status: str = "failed") -> StageResult:
+    """A stage with hostile findings."""
+    found = tuple(Finding("R1", "HIGH", HOSTILE, f"a,b:{n}.py", n + 1, HOSTILE) for n in range(findings))
+    return StageResult(
+        name=name, status=status, seconds=1.0, started=0.0, reason=HOSTILE, findings=found, mend=HOSTILE  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def test_annotations_are_one_line_each_with_every_separator_escaped() -> None:
+    (line,) = annotations(run(stage()))
+    assert line.startswith("::error title=lint%3A R1,file=a%2Cb%3A0.py,line=1::")
+    assert "\n" not in line and "\r" not in line  # so GitHub sees one command, and the rest as its message
+    message = line.split("::", 2)[2].replace("%0A", "\n").replace("%0D", "\r").replace("%25", "%")
+    assert message == f"{HOSTILE}\nTo mend: {HOSTILE}"
+
+
+def test_at_most_ten_errors_and_the_rest_counted() -> None:
+    lines = annotations(run(stage(findings=7), stage("scan", findings=7)))
+    assert len(lines) == 10
+    assert lines[-1] == "::error::5 more are in the summary and in the log"
+
+
+def test_output_of_tools_stands_between_stop_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "lint.log").write_text("::error::pwned\n::add-mask::x\n")
+    result = stage()
+    Runner(tmp_path)._say(*Runner(tmp_path)._stage(StageResult(**{**_fields(result), "log": "lint.log"})))
+    group, stop, *body, resume, end = capsys.readouterr().out.splitlines()
+    assert group.startswith("::group::") and end == "::endgroup::"
+    token = stop.removeprefix("::stop-commands::")
+    assert re.fullmatch("[0-9a-f]{32}", token) and resume == f"::{token}::"
+    assert body == ["::error::pwned", "::add-mask::x"]
+
+
+def _fields(result: StageResult) -> dict[str, object]:
+    return {name: getattr(result, name) for name in result.__struct_fields__}
+
+
+def test_a_value_cannot_set_another_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "out"))
+    files.outputs({"url": "a\nEOF\ndigest=pwned", "digest": "right"})
+    assert _read(tmp_path / "out") == {"url": "a\nEOF\ndigest=pwned", "digest": "right"}
+
+
+def _read(path: Path) -> dict[str, str]:
+    """Outputs as the runner reads them."""
+    values, lines = {}, iter(path.read_text().splitlines())
+    for line in lines:
+        name, delimiter = line.split("<<")
+        body = []
+        for row in lines:
+            if row == delimiter:
+                break
+            body.append(row)
+        values[name] = "\n".join(body)
+    return values
+
+
+def test_the_summary_shows_hostile_text_as_text() -> None:
+    text = summary.markdown(run(stage()))
+    for bad in ("<script", "@acme", "[a](", "`z`", "\r"):
+        assert bad not in text
+    assert "alert(1)" in html.unescape(text)
+    rows = [line for line in text.splitlines() if line.startswith("| ❌")]
+    assert len(rows) == 1 and rows[0].count("|") == 5
+
+
+def test_a_summary_over_the_limit_is_cut_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "s"))
+    files.summary("a line\n" * 200_000)
+    files.summary("more\n")
+    size = (tmp_path / "s").stat().st_size
+    assert size <= 1024 * 1024
+    assert "Cut here" in (tmp_path / "s").read_text()
+
+
+def test_a_mask_for_each_line_of_a_secret() -> None:
+    assert sorted(commands.mask("one\ntwo")) == ["::add-mask::one", "::add-mask::one%0Atwo", "::add-mask::two"]
+
+
+def test_artifacts_of_two_platforms_have_two_names() -> None:
+    names = {
+        outputs(run(StageResult(name="build", status="passed", seconds=1, started=0, facts={"platform": p})))[
+            "artifact-name"
+        ]
+        for p in ("linux/amd64", "linux/arm64")
+    }
+    assert names == {"ghcr-io-acme-shop-linux-amd64", "ghcr-io-acme-shop-linux-arm64"}
+
+
+def test_a_pull_request_from_a_fork_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    payload = tmp_path / "event.json"
+    payload.write_text(
+        '{"pull_request": {"number": 7, "head": {"sha": "h", "repo": {"full_name": "evil/shop"}}},'
+        ' "repository": {"default_branch": "trunk", "private": true}}'
+    )
+    for name, value in {"PATH": str(payload), "NAME": "pull_request"}.items():
+        monkeypatch.setenv(f"GITHUB_EVENT_{name}", value)
+    monkeypatch.setenv("GITHUB_REPOSITORY", "acme/shop")
+    found = event()
+    assert (found.fork, found.number, found.head_sha, found.default_branch) == (True, 7, "h", "trunk")
+    assert [attestable(word) for word in ("auto", "always", "never")] == [False, True, False]
+
+
+def test_the_reference_of_the_workflows_is_the_yaml() -> None:
+    assert (ROOT / "docs" / "reference" / "workflows.md").read_text() == page()
+
+
+def test_the_five_stage_workflows_differ_in_the_name_alone() -> None:
+    texts = set()
+    for name in ("lint", "test", "build", "scan", "integration"):
+        text = (ROOT / ".github" / "workflows" / f"{name}.yml").read_text()
+        places = rf"name: {name.capitalize()}$|^  {name}:$|jobs\.{name}\.|slipway run {name}$|`{name}`"
+        pieces = re.split(f"(?m)({places})", text)
+        texts.add("".join(p.lower().replace(name, "STAGE") if n % 2 else p for n, p in enumerate(pieces)))
+    assert len(texts) == 1
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda p: p.name)
+def test_a_called_workflow_has_one_job_and_at_most_15_inputs(path: Path) -> None:
+    model = yaml.safe_load(path.read_text())
+    call = (model.get(True) or {}).get("workflow_call")
+    if call is None:
+        return
+    (job,) = model["jobs"].values()
+    assert "uses" not in job
+    assert len(call["inputs"]) <= 15
+    assert all("`" in entry["description"] for entry in call["inputs"].values()), "each description carries an example"
