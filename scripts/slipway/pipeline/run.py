@@ -33,6 +33,8 @@ from slipway.tools.git import Source
 from slipway.tools.images import Images, choose, named
 from slipway.tools.process import together
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 @dataclass(frozen=True)
 class Options:
@@ -68,6 +70,9 @@ async def conclude(scheduler: Scheduler, context: Context, started: datetime, mi
     result = _result(scheduler, context, started, missing, interrupted)
     _write(context.folder, result)
     scheduler.emit(Event(kind=Kind.RUN_FINISHED, at=result.seconds, run=result))
+    if interrupted:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)  # nothing is left to end but ourselves, with 130
     return result
 
 
@@ -131,7 +136,6 @@ async def _interruptible(work: Coroutine[Any, Any, None]) -> bool:
     """Await, turning SIGINT and SIGTERM into an orderly end. Returns whether there was one."""
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
     hit = False
 
     def stop() -> None:
@@ -139,7 +143,7 @@ async def _interruptible(work: Coroutine[Any, Any, None]) -> bool:
         hit = True
         task.cancel()
 
-    for number in signals:
+    for number in SIGNALS:
         loop.add_signal_handler(number, stop)
     try:
         await task
@@ -147,8 +151,10 @@ async def _interruptible(work: Coroutine[Any, Any, None]) -> bool:
         if not hit:
             raise
     finally:
-        for number in signals:
+        for number in SIGNALS:
             loop.remove_signal_handler(number)
+            if hit:  # the next one would end us in the middle of cleaning up (not ignored: children would inherit that)
+                signal.signal(number, lambda *_: None)
     return hit
 
 

@@ -1,8 +1,11 @@
 """What a person sees: a live table on a terminal, prefixed lines elsewhere, and only what is needed at the end."""
 
 import os
+import re
 import time
+from typing import Any
 
+import msgspec
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
@@ -17,6 +20,22 @@ MARKS = {
 SHOWN_FINDINGS = 8
 STYLE = {"CRITICAL": "red", "HIGH": "red", "UNKNOWN": "red", "MEDIUM": "yellow", "LOW": "dim"}
 
+# What would move the cursor, colour the rest or turn text around: tools and apps say what they like, also this.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(event: Event) -> Event:
+    """The event with every text in it made safe for a terminal."""
+    return msgspec.convert(_printable(msgspec.to_builtins(event)), Event)
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return _CONTROL.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {key: _printable(item) for key, item in value.items()}
+    return [_printable(item) for item in value] if isinstance(value, list | tuple) else value
+
 
 class Terminal:
     """The live table of a run."""
@@ -30,6 +49,7 @@ class Terminal:
         self._live = Live(get_renderable=self._render, console=console, refresh_per_second=8, transient=True)
 
     def __call__(self, event: Event) -> None:
+        event = printable(event)
         if event.kind is Kind.RUN_STARTED:
             self._plan = event.plan
             self._console.print(Text.assemble(("slipway run", "bold"), " · ", event.text), soft_wrap=True)
@@ -150,6 +170,7 @@ class Lines:
         self._console = console
 
     def __call__(self, event: Event) -> None:
+        event = printable(event)
         if event.kind is Kind.RUN_STARTED:
             self._say(f"slipway run · {event.text}")
         elif event.kind is Kind.STAGE_STARTED:

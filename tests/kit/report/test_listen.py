@@ -1,0 +1,193 @@
+"""How a run is shown where: a real terminal and Ctrl-C, a dumb one, a pipe, a pipe whose reader has gone."""
+
+import contextlib
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pytest
+
+# Takes hadolint's place: it has the right version, and all the time in the world.
+SLOW = """#!{python}
+import sys, time
+if "--version" in sys.argv:
+    print("Haskell Dockerfile Linter 2.15.1")
+else:
+    open({up!r}, "w").close()
+    time.sleep({seconds})
+    print("[]")
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project to lint, on a machine with its own cache, and a clean environment."""
+    root = tmp_path / "shop"
+    root.mkdir()
+    (root / "Dockerfile").write_text('FROM scratch\nCMD ["x"]\n')
+    for name in ("CI", "GITHUB_ACTIONS", "NO_COLOR", "FORCE_COLOR", "MAKELEVEL", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("SLIPWAY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-engine.sock")
+    return root
+
+
+def linter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float) -> Path:
+    """A hadolint that takes this long; returns the file that it makes when it is at work."""
+    binary, up = tmp_path / "bin" / "hadolint", tmp_path / "up"
+    binary.parent.mkdir()
+    binary.write_text(SLOW.format(python=sys.executable, up=str(up), seconds=seconds))
+    binary.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{binary.parent}{os.pathsep}{os.environ['PATH']}")
+    return up
+
+
+def words(root: Path, *more: str) -> list[str]:
+    """A run of lint alone."""
+    return [sys.executable, "-m", "slipway", "run", "lint", "-C", str(root), *more]
+
+
+class Terminal:
+    """A real terminal with a process in its foreground."""
+
+    def __init__(self, command: list[str]):
+        self.pid, self.master = pty.fork()
+        if not self.pid:
+            os.execv(command[0], command)
+        termios.tcsetwinsize(self.master, (40, 100))
+        self.before = termios.tcgetattr(self.master)
+        self.shown = b""
+
+    def read(self) -> bool:
+        """Take what it shows; False once it has ended."""
+        try:
+            chunk = os.read(self.master, 65536)
+        except OSError:
+            return False
+        self.shown += chunk
+        return bool(chunk)
+
+    def press(self, keys: bytes) -> None:
+        """Type, and read for a moment: a Ctrl-C makes the terminal forget what nobody has read yet."""
+        with contextlib.suppress(OSError):  # it may have ended by now
+            os.write(self.master, keys)
+        end = time.monotonic() + 0.05
+        while (left := end - time.monotonic()) > 0 and select.select([self.master], [], [], left)[0] and self.read():
+            pass
+
+    def end(self) -> tuple[int, str]:
+        """Its exit code, and all that it showed."""
+        while self.read():
+            pass
+        after = termios.tcgetattr(self.master)
+        assert after == self.before, "the terminal's settings were changed"
+        _, status = os.waitpid(self.pid, 0)
+        os.close(self.master)
+        return os.waitstatus_to_exitcode(status), self.shown.decode()
+
+
+def cursor_is_shown(text: str) -> bool:
+    """Whether the last word on the cursor was to show it."""
+    said = re.findall(r"\x1b\[\?25([lh])", text)
+    return not said or said[-1] == "h"
+
+
+def test_a_run_on_a_terminal(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    linter(tmp_path, monkeypatch, 0.3)
+    code, text = Terminal(words(project)).end()
+    assert code == 0, text
+    assert "\x1b[?25l" in text and cursor_is_shown(text), "it is live, and leaves the cursor as it was"
+    assert "\x1b[?1049h" not in text, "what was on the screen stays there"
+    assert "▸" in text and "✔" in text and "1 file clean" in text
+
+
+@pytest.mark.parametrize("times", [1, 3, 12])
+def test_ctrl_c_on_a_terminal(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    up = linter(tmp_path, monkeypatch, 60)
+    one = Terminal(words(project))
+    while not up.exists():
+        assert one.read(), one.shown
+    for _ in range(times):
+        one.press(b"\x03")
+    begun = time.monotonic()
+    code, text = one.end()
+    assert (code, cursor_is_shown(text)) == (130, True), text
+    assert time.monotonic() - begun < 5
+    assert "interrupted; what this run had started is removed" in text
+    assert "Traceback" not in text and text.replace("^C", "").endswith("\r\n")
+    assert json.loads((project / ".slipway" / "latest" / "result.json").read_text())["status"] == "cancelled"
+    assert not [p for p in Path("/proc").glob("[0-9]*/cmdline") if str(tmp_path / "bin").encode() in _read(p)]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+@pytest.mark.parametrize("name", ["NO_COLOR", "TERM=dumb", "CI"])
+def test_a_terminal_that_wants_less(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    linter(tmp_path, monkeypatch, 0)
+    monkeypatch.setenv(*(name.split("=") if "=" in name else (name, "1")))  # type: ignore[arg-type]
+    if name == "CI":  # there, a tool that lies about on PATH is not taken
+        monkeypatch.setenv("SLIPWAY_CACHE", os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")) + "/slipway")
+    code, text = Terminal(words(project)).end()
+    assert code == 0, text
+    assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", text), "no colour"
+    if name != "NO_COLOR":
+        assert "\x1b" not in text and "lint: passed" in text
+
+
+def test_a_pipe_gets_plain_lines(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    linter(tmp_path, monkeypatch, 0)
+    done = subprocess.run(words(project), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "" and "\x1b" not in done.stdout
+    assert [line.partition(" ")[0] for line in done.stdout.splitlines()[:3]] == ["slipway", "lint:", "lint:"]
+
+
+def test_json_is_one_event_a_line(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    linter(tmp_path, monkeypatch, 0)
+    done = subprocess.run(words(project, "--json"), capture_output=True, check=False)
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [e["kind"] for e in events if e["kind"] != "stage-doing"] == [
+        "run-started", "stage-started", "stage-finished", "run-finished",
+    ]  # fmt: skip
+    assert events[-1]["run"] == json.loads((project / ".slipway" / "latest" / "result.json").read_text())
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]], ids=["lines", "json"])
+def test_a_reader_that_goes_away_does_not_change_the_verdict(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: list[str]
+) -> None:
+    """`slipway run | head -1` on a red project ends red."""
+    linter(tmp_path, monkeypatch, 0.2)
+    (project / "Dockerfile").unlink()
+    run = subprocess.Popen(words(project, *more), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert run.stdout and run.stderr
+    run.stdout.close()
+    said = run.stderr.read()
+    assert run.wait() == 1, said
+    assert said == b""
+    assert json.loads((project / ".slipway" / "latest" / "result.json").read_text())["status"] == "failed"
+
+
+def test_sigterm_is_an_orderly_end_too(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    up = linter(tmp_path, monkeypatch, 60)
+    run = subprocess.Popen(words(project), stdout=subprocess.PIPE, text=True)
+    while not up.exists():
+        time.sleep(0.02)
+    run.send_signal(signal.SIGTERM)
+    out, _ = run.communicate(timeout=10)
+    assert run.returncode == 130 and "interrupted" in out
