@@ -76,4 +76,6 @@ def _result(problem: Problem) -> dict[str, Any]:
 
 
 def _indented(mend: str) -> str:
-    return mend.replace("\n", "\n      ")
+    """Lines of YAML keep the indentation that they have in the file: they are there to be copied."""
+    first, *rest = mend.split("\n")
+    return "\n".join([first, *(line if line.startswith(" ") else f"          {line}" for line in rest)])

@@ -128,9 +128,9 @@ class Library:
         return File(source, Action(source, tree) if action else Workflow(source, tree), problems)
 
     def _name(self, path: Path) -> str:
-        for folder in (self.project, Path.cwd()):
-            if path.is_relative_to(folder):
-                return path.relative_to(folder).as_posix()
+        for folder, prefix in ((self.project, ""), (self.kit, "kit:"), (Path.cwd(), "")):
+            if folder and path.is_relative_to(folder):
+                return prefix + path.relative_to(folder).as_posix()
         return str(path)
 
 

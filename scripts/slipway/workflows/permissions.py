@@ -129,14 +129,10 @@ def _walk(
 
 def _grant(call: Call, passed: Grant | None) -> Grant | None:
     file = call.caller.source.name
-    for node, whose in (
-        (call.job.body.get("permissions"), f"job '{call.job.id}'"),
-        (call.caller.body.get("permissions"), "workflow"),
-    ):
-        if node is None:
-            continue
-        levels = parse(node)
-        return None if levels is None else Grant(levels, f"the {whose}'s own block at {file}:{node.line}")
+    for body, whose in ((call.job.body, f"job '{call.job.id}'"), (call.caller.body, "the workflow")):
+        if key := body.key("permissions"):
+            levels = parse(body.get("permissions"))
+            return None if levels is None else Grant(levels, f"the block of {whose}, {file}:{key.line}")
     return passed
 
 

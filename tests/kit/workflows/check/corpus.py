@@ -67,7 +67,7 @@ def load(path: Path) -> Case:
 
 def _expect(case: Case, form: str, rest: str, file: str, line: int) -> None:
     if form == "-text":
-        case.expected[-1].texts.append(rest)
+        case.expected[-1].texts.append(rest.replace("\\n", "\n"))
         return
     head, text = rest.split(": ", 1)
     if form == "-at":
@@ -76,7 +76,7 @@ def _expect(case: Case, form: str, rest: str, file: str, line: int) -> None:
         line = int(line_text)
     else:
         rule, column = head.split("@")
-    case.expected.append(Expected((file, line, int(column)), rule, [text]))
+    case.expected.append(Expected((file, line, int(column)), rule, [text.replace("\\n", "\n")]))
 
 
 CASES = [load(path) for path in sorted(FOLDER.rglob("*.yml"))]

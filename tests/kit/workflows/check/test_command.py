@@ -111,6 +111,21 @@ def test_fifty_workflows_and_no_more(tmp_path: Path) -> None:
     assert (problem["rule"], problem["message"]) == ("call-files", "51 different workflows are called from here")
 
 
+def test_workflows_elsewhere_count_too(tmp_path: Path) -> None:
+    jobs = "".join(f"  j{n}:\n    uses: a/b/.github/workflows/c{n % 51}.yml@{'0' * 40}\n" for n in range(60))
+    result = command("-C", put(tmp_path, ci=f"on: push\njobs:\n{jobs}"))
+    assert "51 different workflows are called from here" in result.stdout
+
+
+def test_a_block_is_printed_as_it_is_written(tmp_path: Path) -> None:
+    """With its indentation: a line of the output is a line of the file."""
+    caller = "on: push\npermissions: {}\njobs:\n   call:\n      uses: ./.github/workflows/called.yml\n"
+    called = GOOD.replace("push", "workflow_call") + "permissions: {contents: read, issues: write}\n"
+    lines = command("-C", put(tmp_path, ci=caller, called=called)).stdout.splitlines()
+    at = lines.index("      permissions:")
+    assert lines[at + 1 : at + 3] == ["        contents: read", "        issues: write"]
+
+
 def test_a_call_out_of_the_repository_is_not_followed(tmp_path: Path) -> None:
     project = put(
         tmp_path / "project", one="on: push\njobs:\n  one:\n    uses: ./.github/workflows/../../../secret.yml\n"
@@ -122,23 +137,32 @@ def test_a_call_out_of_the_repository_is_not_followed(tmp_path: Path) -> None:
 
 LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n"
 LAUGHS += "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 7)}]\n" for a, b in itertools.pairwise("abcdefghi"))
+ODD = "on: [[], {}, 1]\njobs: {a: {steps: [1, [], {uses: []}], needs: {x: 1}, permissions: [a]}, b: {uses: {}}}\n"
+NULLS = "on: {workflow_call: {inputs: , secrets: , outputs: }}\njobs:\n  a:\n    permissions:\n    needs:\n"
 HOSTILE = {
-    "laughs": LAUGHS,
-    "deep": "on: push\njobs: " + "[" * 3000 + "]" * 3000,
-    "large": "on: push\n" + "# " + "x" * (1024 * 1024),
-    "nul": "on: push\njobs: \x00\n",
-    "lists": "- on\n- jobs\n",
-    "odd": "on: [[], {}, 1]\njobs: {a: {steps: [1, [], {uses: []}], needs: {x: 1}, permissions: [a]}, b: {uses: {}}}\n",
-    "keys": "? [a, b]\n: c\non: push\n",
-    "nulls": "on: {workflow_call: {inputs: , secrets: , outputs: }}\njobs:\n  a:\n    permissions:\n    needs:\n",
-    "empty": "",
+    "laughs": (LAUGHS, "more than 50000 values once anchors are followed"),
+    "deep": ("on: push\njobs: " + "[" * 3000 + "]" * 3000, "nested deeper than 50 levels"),
+    "deeper than GitHub": ("on: push\njobs: " + "[" * 60 + "]" * 60, "nested deeper than 50 levels"),
+    "large": ("on: push\n" + "# " + "x" * (1024 * 1024), "GitHub reads 1048576"),
+    "nul": ("on: push\njobs: \x00\n", "one.yml:2:7: a character that YAML forbids"),
+    "unfinished": ("on: [push\n", "expected ',' or ']'"),
+    "unknown alias": ("on: push\njobs: *all\n", "one.yml:2:7: found undefined alias 'all'"),
+    "two documents": ("on: push\n---\non: push\n", "one.yml:2:1: expected a single document"),
+    "lists": ("- on\n- jobs\n", "the file is not a mapping"),
+    "odd": (ODD, "A sequence was not expected"),
+    "keys": ("? [a, b]\n: c\non: push\n", "a list or mapping as a key"),
+    "nulls": (NULLS, "There's not enough info to determine what you meant."),
+    "empty": ("# nothing\n", "the file is empty"),
 }
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_file_breaks_it(name: str, tmp_path: Path) -> None:
     begun = time.monotonic()
-    assert command("-C", put(tmp_path, one=HOSTILE[name])).exit_code == 1
+    content, said = HOSTILE[name]
+    result = command("-C", put(tmp_path, one=content))
+    assert result.exit_code == 1
+    assert said in result.stdout
     assert time.monotonic() - begun < 20
 
 
