@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,9 +11,8 @@ import hypothesis
 import hypothesis.configuration
 import pytest
 import trivydb
-from support import REPOSITORY, Engine, Project, docker, free_port
-
 from slipway.tools import images
+from support import REPOSITORY, Engine, Project, docker, free_port
 
 # Property tests try the same examples each time, and leave no folder of their own in the repository.
 hypothesis.configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "slipway-hypothesis")
@@ -49,8 +47,13 @@ def _engine_answers() -> bool:
 
 @pytest.fixture(scope="session")
 def base_images() -> dict[str, str]:
-    """The images that a run takes on this machine, by variable: the pinned ones, or their stand-ins."""
-    return dict(asyncio.run(images.choose(REPOSITORY)).variables)
+    """The images that a run takes on this machine, by variable: the pinned ones, or their stand-ins. Pulled here, so
+    that no test's time limit pays for it."""
+    chosen = dict(asyncio.run(images.choose(REPOSITORY)).variables)
+    for name in ("PYTHON_IMAGE", "REGISTRY_IMAGE"):
+        if docker("image", "inspect", chosen[name]).returncode:
+            docker("pull", "--quiet", chosen[name], timeout=300)
+    return chosen
 
 
 @pytest.fixture(scope="session")
@@ -88,14 +91,6 @@ def project(
     yield make
     left = [line for one in made for line in one.end()]
     assert not left, f"left behind: {left}"
-
-
-@pytest.fixture(scope="session")
-def ready(base_images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The shared layers of all small projects, built once, so that no test's clock pays for them."""
-    subprocess.run(
-        ["docker", "pull", "--quiet", base_images["PYTHON_IMAGE"]], capture_output=True, timeout=300, check=False
-    )
 
 
 @pytest.fixture

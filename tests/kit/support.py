@@ -59,7 +59,8 @@ while mode == "hang":
     time.sleep(0.1)
 failure = '<failure message="assert 1 == 2">x</failure>' if mode == "fail" else ""
 pathlib.Path("/reports/junit.xml").write_text(
-    f'<testsuites><testsuite><testcase classname="tests.test_sum" name="test_adds" time="0.01">{failure}</testcase></testsuite></testsuites>'
+    '<testsuites><testsuite><testcase classname="tests.test_sum" name="test_adds" time="0.01">'
+    + failure + "</testcase></testsuite></testsuites>"
 )
 sys.exit(1 if failure else 0)
 '''
@@ -251,6 +252,7 @@ class Project:
         shutil.copy(REPOSITORY / "images.toml", root)
         defaults = {
             "server.py": SERVER, "mode.txt": "well", "check.py": CHECK, "checks.txt": "pass", "slipway.toml": SETTINGS,
+            "note.txt": root.name,  # in the context, so that no two projects have the same version, and digest
             ".dockerignore": "*\n!server.py\n!check.py\n!*.txt\n",
         }  # fmt: skip
         for name, text in (defaults | dict(files)).items():
@@ -368,7 +370,7 @@ class Project:
             rows = docker(*listing).stdout.splitlines()
             found += [f"{kind} {row}" for row in rows for name in self.run_ids() if name in row]
         scratch = Path(self.environment["TMPDIR"])
-        found += [f"file {p}" for p in scratch.iterdir()]
+        found += [f"file {p}" for p in scratch.iterdir() if not p.match("uv-*.lock")]  # uv keeps those by design
         state = self.root / ".slipway"
         half = [*state.glob(".latest-*"), *state.glob("reuse/*.[0-9]*"), *state.glob("latest/.result.json")]
         half += list((state / "layout/ingest").glob("*"))
@@ -421,7 +423,9 @@ class Engine:
         self.process = subprocess.Popen(
             [
                 # A network of its own: `--bridge=none` removes docker0, which would be the machine's engine's.
-                "unshare", "--net", "dockerd", "--config-file", config, "--host", f"unix://{self.socket}", "--data-root", self.folder / "data",
+                "unshare", "--net",
+                "dockerd", "--config-file", config, "--host", f"unix://{self.socket}",
+                "--data-root", self.folder / "data",
                 "--exec-root", self.folder / "exec", "--pidfile", self.folder / "pid", "--bridge=none",
                 "--iptables=false", "--ip6tables=false",
             ],

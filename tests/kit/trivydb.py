@@ -52,8 +52,10 @@ def tables(records: list[dict[str, Any]]) -> dict[str, Any]:
         entry = {"PatchedVersions": record["patched_versions"], "VulnerableVersions": record["vulnerable_ranges"]}
         packages.setdefault(record["package"].lower(), Bucket())[record["id"]] = entry
         found["vulnerability"][record["id"]] = {
-            "Title": record["title"], "Severity": record["severity"], "VendorSeverity": {"ghsa": _rank(record["severity"])},
-        }  # fmt: skip
+            "Title": record["title"],
+            "Severity": record["severity"],
+            "VendorSeverity": {"ghsa": _rank(record["severity"])},
+        }
     found[PYTHON] = packages
     return {name: Bucket(entries) for name, entries in found.items()}
 

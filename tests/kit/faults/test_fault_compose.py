@@ -6,6 +6,7 @@ import pytest
 from support import STACK, Project
 
 pytestmark = pytest.mark.engine
+ONCE = "    depends_on: {once: {condition: service_completed_successfully}}\n  once:\n    image: x\n"
 TEST, DEPLOY = "docker-compose.test.yml", "docker-compose.yml"
 
 
@@ -46,14 +47,14 @@ def worker(extra: str) -> str:
         (TEST, STACK + "  worker:\n    image: x\n", ["compose-health"]),
         (TEST, STACK + "  worker:\n    image: x\n    healthcheck: {disable: true}\n", ["compose-health"]),
         (TEST, STACK + "  worker:\n    image: x\n    healthcheck: {test: [NONE]}\n", ["compose-health"]),
-        (TEST, STACK + "    depends_on: {once: {condition: service_completed_successfully}}\n  once:\n    image: x\n", []),
+        (TEST, STACK + ONCE, []),
         (TEST, STACK + "  debug:\n    image: x\n    profiles: [debug]\n", []),
         (TEST, worker("    container_name: worker\n"), ["compose-name"]),
         (TEST, worker("    build: .\n"), ["compose-build"]),
         (TEST, worker("    ports: ['127.0.0.1:9999:80']\n"), ["compose-port"]),
         (TEST, worker("    ports: ['127.0.0.1::80']\n"), []),
         (TEST, STACK.replace("    pull_policy: never\n", ""), ["compose-pull"]),
-        (TEST, STACK.replace("${SLIPWAY_IMAGE:?the image to test}", "shop:latest"), ["compose-health", "compose-image"]),
+        (TEST, STACK.replace("${SLIPWAY_IMAGE:?the image to test}", "shop"), ["compose-health", "compose-image"]),
         (DEPLOY, "services:\n  web:\n    image: ${SLIPWAY_IMAGE}\n    ports: ['127.0.0.1:9999:8000']\n", []),
         (DEPLOY, "services:\n  web:\n    image: ${SLIPWAY_IMAGE}\n    container_name: web\n", ["compose-name"]),
         (DEPLOY, "services:\n  web:\n    image: ${SLIPWAY_IMAGE}\n  db:\n    image: x\n", ["compose-health"]),

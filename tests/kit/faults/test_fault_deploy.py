@@ -86,7 +86,8 @@ def test_the_first_version_is_bad_and_nothing_stays(project: Callable[..., Proje
     assert "kept-old" in done.stage("deploy")["reason"]
     assert "nothing runs" in done.stage("deploy")["reason"]
     assert shop.services() == {}
-    assert docker("network", "ls", "-q", "--filter", f"label=com.docker.compose.project={shop.compose_project}").stdout == ""
+    ours = ("--filter", f"label=com.docker.compose.project={shop.compose_project}")
+    assert docker("network", "ls", "-q", *ours).stdout == ""
 
 
 def test_the_migration_fails_and_the_old_version_was_never_touched(project: Callable[..., Project]) -> None:
@@ -120,7 +121,8 @@ def test_the_old_version_serves_while_the_migration_runs(project: Callable[..., 
     live(shop)
     wait = (
         "import pathlib, time\nprint('waiting', flush=True)\n"
-        "for _ in range(200):\n    time.sleep(0.05)\n    if pathlib.Path('/data/go').exists():\n        raise SystemExit\n"
+        "for _ in range(200):\n    time.sleep(0.05)\n"
+        "    if pathlib.Path('/data/go').exists():\n        raise SystemExit\n"
         "raise SystemExit('nobody said go')\n"
     )
     shop.write("migrate.py", wait)
@@ -176,7 +178,8 @@ def test_there_is_no_such_service(project: Callable[..., Project]) -> None:
 
 def test_a_crash_loop_is_not_taken_for_ready(project: Callable[..., Project]) -> None:
     """`up --wait` calls a service without a health check ready while it dies and is started again."""
-    shop = with_compose(project, **{"docker-compose.yml": COMPOSE.replace("init: true", "init: true\n    restart: always", 1)})
+    always = COMPOSE.replace("init: true", "init: true\n    restart: always", 1)
+    shop = with_compose(project, **{"docker-compose.yml": always})
     lines = (shop.root / "Dockerfile").read_text().splitlines()
     shop.write("Dockerfile", "\n".join(line for line in lines if "HEALTHCHECK" not in line) + "\n")
     good = live(shop)

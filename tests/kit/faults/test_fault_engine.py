@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support import DOCKERFILE, Engine, Project, docker, until
-
 from slipway.tools import docker as engine_facts
+from support import DOCKERFILE, Engine, Project, docker, until
 
 pytestmark = pytest.mark.engine
 
@@ -46,7 +45,9 @@ def test_no_docker_command(project: Callable[..., Project], tmp_path: Path) -> N
     for name in ("env", "git", "sh"):
         (tmp_path / "bin").mkdir(exist_ok=True)
         (tmp_path / "bin" / name).symlink_to(shutil.which(name) or "")
-    not_ready(project().run(PATH=str(tmp_path / "bin")), "no `docker` command on PATH", "docs.docker.com/engine/install")
+    not_ready(
+        project().run(PATH=str(tmp_path / "bin")), "no `docker` command on PATH", "docs.docker.com/engine/install"
+    )
 
 
 @pytest.mark.parametrize("name", ["buildx", "compose"])
@@ -100,7 +101,8 @@ def test_an_engine_that_says_it_took_the_image(project: Callable[..., Project], 
     shim.parent.mkdir()
     real = shutil.which("docker")
     shim.write_text(
-        f"#!/bin/sh\nif [ \"$1\" = load ]; then cat > /dev/null; echo 'Loaded image: it'; exit 0; fi\nexec {real} \"$@\"\n"
+        "#!/bin/sh\nif [ \"$1\" = load ]; then cat > /dev/null; echo 'Loaded image: it'; exit 0; fi\n"
+        f'exec {real} "$@"\n'
     )
     shim.chmod(0o755)
     shop = project()

@@ -17,7 +17,7 @@ def git(root: Path, *args: str) -> str:
 
 
 def nothing_ran(*folders: Path) -> None:
-    assert [p for folder in folders for p in folder.rglob("*") if "pwned" == p.name.lower()] == []
+    assert [p for folder in folders for p in folder.rglob("*") if p.name.lower() == "pwned"] == []
 
 
 def test_a_path(project: Callable[..., Project], tmp_path: Path) -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 from fake_registry import FakeRegistry
+from slipway.tools import provision
 from support import Project, docker, until
 
-from slipway.tools import provision
-
-pytestmark = [pytest.mark.engine, pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])]
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"]),
+]
 SLOW_TEST = """\
 import pathlib, time
 

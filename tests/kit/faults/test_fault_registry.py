@@ -31,9 +31,7 @@ def pointed(project: Callable[..., Project], registry: FakeRegistry) -> Project:
     return project(**{"slipway.toml": name.format(registry.port)})
 
 
-def test_gone_in_the_middle_of_a_push(
-    project: Callable[..., Project], registry: Callable[[str], FakeRegistry]
-) -> None:
+def test_gone_in_the_middle_of_a_push(project: Callable[..., Project], registry: Callable[[str], FakeRegistry]) -> None:
     broken = registry("gone")
     shop = pointed(project, broken)
     done = shop.run(*ONLY)

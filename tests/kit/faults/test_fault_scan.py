@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 import trivydb
-from support import Project
-
 from slipway.tools import provision
+from support import Project
 
 pytestmark = pytest.mark.engine
 ONLY = ("scan", "--skip", "lint", "--skip", "test")
@@ -158,7 +157,7 @@ REPORT = {"SchemaVersion": 2, "Metadata": {}, "Results": []}
         ("exit 0", "left no report"),
         ("echo '{}' > \"$out\"", "not of the kind that Slipway reads"),
         (f"echo '{json.dumps(REPORT)}' > \"$out\"", "is about another image"),
-        ("echo not json > \"$out\"; exit 10", "left no report"),
+        ('echo not json > "$out"; exit 10', "left no report"),
     ],
     ids=["crash", "panic", "silence", "empty", "another image", "garbage"],
 )
@@ -189,7 +188,8 @@ def test_a_scanner_that_leaves_the_packages_out(project: Callable[..., Project],
         f"code = subprocess.call([{real}, *sys.argv[1:]])\n"
         "if '--output' in sys.argv:\n"
         "    path = pathlib.Path(sys.argv[sys.argv.index('--output') + 1])\n"
-        "    report = json.loads(path.read_text())\n    report['Results'] = []\n    path.write_text(json.dumps(report))\n"
+        "    report = json.loads(path.read_text())\n    report['Results'] = []\n"
+        "    path.write_text(json.dumps(report))\n"
         "sys.exit(0)\n"
     )
     (home / "trivy").write_text(strip)

@@ -1,0 +1,91 @@
+"""A repository with only a Dockerfile and a folder of tests works, with nothing configured."""
+
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import slipway
+from support import STACK, Project, docker, until
+
+pytestmark = pytest.mark.engine
+DOCKERFILE = """\
+FROM {PYTHON_IMAGE}
+WORKDIR /srv
+COPY shop.py ./
+USER 10001
+CMD ["python", "-m", "http.server", "8000"]
+"""
+
+
+def bare(project: Callable[..., Project], images: dict[str, str], **files: str) -> Project:
+    names = (
+        "server.py",
+        "mode.txt",
+        "check.py",
+        "checks.txt",
+        "slipway.toml",
+        ".dockerignore",
+        "images.toml",
+        "note.txt",
+    )
+    return project(
+        **dict.fromkeys(names),
+        **{
+            "Dockerfile": DOCKERFILE.format(**images),
+            "shop.py": "def total(prices):\n    return sum(prices)\n",
+            "tests/test_shop.py": "import shop\n\n\ndef test_total():\n    assert shop.total([1, 2]) == 3\n",
+        }
+        | files,
+    )
+
+
+def test_tests_run_in_the_built_image_with_pytest_beside_it(
+    project: Callable[..., Project], base_images: dict[str, str]
+) -> None:
+    shop = bare(project, base_images)
+    done = shop.run(SLIPWAY_DEPLOY_TIMEOUT="2s")
+    assert done.code == 0, done.text
+    assert done.stage("test")["reason"] == "1 passed"
+    assert done.stage("deploy")["reason"].startswith("live, version unproven")
+    assert shop.services()["web"].endswith("running")
+    # Nothing of pytest is in what ships.
+    listed = docker("run", "--rm", "--init", f"{shop.repository}@{shop.deployed()}", "python", "-c", "import pytest")
+    assert listed.returncode != 0
+
+    shop.write("tests/test_shop.py", "import shop\n\n\ndef test_total():\n    assert shop.total([1, 2]) == 4\n")
+    red = shop.run("test")
+    assert (red.code, red.stage("test")["reason"]) == (1, "1 failed"), red.text
+    assert red.stage("build")["status"] in ("reused", "passed")
+
+
+def test_plain_pytest_cleans_up_after_sigterm(project: Callable[..., Project], base_images: dict[str, str]) -> None:
+    """pytest-docker by itself leaves the stack; our plugin starts and removes it."""
+    slow = (
+        "import pathlib, time\n\n\n"
+        "def test_slow(docker_services):\n    pathlib.Path('begun').touch()\n    time.sleep(600)\n"
+    )
+    shop = project(**{"docker-compose.test.yml": STACK, "tests/integration/test_slow.py": slow})
+    shop.write("tests/integration/test_slow.py", "def test_quick():\n    pass\n")
+    built = shop.run("integration", "--skip", "test")
+    assert built.code == 0, built.text
+    shop.write("tests/integration/test_slow.py", slow)
+    python = shop.root / ".slipway/integration-venv/bin/python"
+    plugin = Path(slipway.__file__).parent / "plugin"
+    process = subprocess.Popen(
+        [python, "-m", "pytest", "tests/integration", "-p", "slipway_pytest"], cwd=shop.root,
+        env=shop.environment | {"PYTHONPATH": str(plugin)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )  # fmt: skip
+    stack = ("ps", "-aq", "--filter", f"label=com.docker.compose.project=slipway-pytest-{process.pid}")
+    networks = ("network", "ls", "-q", "--filter", f"label=com.docker.compose.project=slipway-pytest-{process.pid}")
+    try:
+        until((shop.root / "begun").exists, "the test runs", 60)
+        assert docker(*stack).stdout
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+        assert docker(*stack).stdout + docker(*networks).stdout == ""
+    finally:
+        process.kill()
+        process.wait()
