@@ -37,7 +37,7 @@ while True:
             break
     except OSError:
         pass
-    if server.poll() is not None or time.perf_counter() - begun > 30:
+    if server.poll() is not None or time.perf_counter() - begun > 120:
         sys.exit("gunicorn did not answer")
     time.sleep(0.002)
 print("seconds", time.perf_counter() - begun)
@@ -256,8 +256,9 @@ class Bench:
         for image in self.tag.values():
             begun = self.bed.log.stat().st_size
             self.bed.run(
-                "docker", "run", "--rm", "--name", f"{self.bed.name}-start", "--read-only", "--tmpfs", "/tmp",
-                "--env", f"SECRET_KEY={secrets.token_urlsafe(48)}", "--env", "DATABASE_URL=sqlite:////tmp/x.sqlite3",
+                "docker", "run", "--rm", "--name", f"{self.bed.name}-start", "--network", "none", "--read-only",
+                "--tmpfs", "/tmp",
+                "--env", f"SECRET_KEY={secrets.token_urlsafe(48)}", "--env", "DATABASE_URL=postgresql://app@127.0.0.1/app",
                 "--entrypoint", "python", image, "-c", START,
             )  # fmt: skip
             with self.bed.log.open("rb") as log:
@@ -363,10 +364,10 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     begun = time.perf_counter()
     bed = Bed(given.all_tests)
+    bench = Bench(bed, given.pairs, wanted)
     try:
         _say(f"setting up in {bed.folder}")
         bed.set_up()
-        bench = Bench(bed, given.pairs, wanted)
         bench.measure()
         record = bench.record() | {"seconds": round(time.perf_counter() - begun)}
         print(bench.table())
@@ -374,7 +375,7 @@ def main() -> int:
             output.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
         return 0
     except (Failed, SlipwayError) as error:
-        print(f"bench: {error}", file=sys.stderr)
+        print(f"{bench.table()}\nbench: {error}\nbench: not finished, so nothing is recorded", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("bench: interrupted; nothing is recorded", file=sys.stderr)
