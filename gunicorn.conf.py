@@ -105,11 +105,15 @@ _draining = mmap.mmap(-1, 1)
 
 def when_ready(arbiter):
     """At SIGTERM /readyz turns 503 at once, so that a load balancer looks elsewhere; the listener stays open for
-    WEB_DRAIN_SECONDS more (gunicorn alone closes it at once), then the usual graceful stop follows."""
+    WEB_DRAIN_SECONDS more (gunicorn alone closes it at once), then the usual graceful stop follows. A second SIGTERM
+    ends the wait."""
 
     def drain(number, frame):
+        wait = 0 if _draining[0] else server.drain
         _draining[0] = 1
-        threading.Timer(server.drain, arbiter.signal, (number, frame)).start()
+        timer = threading.Timer(wait, arbiter.signal, (number, frame))
+        timer.daemon = True  # or the wait that was cut short would hold up the end
+        timer.start()
 
     signal.signal(signal.SIGTERM, drain)
 

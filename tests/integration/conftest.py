@@ -22,17 +22,17 @@ def docker_compose_file() -> str:
 
 @pytest.fixture(scope="session")
 def client(docker_ip, docker_services):
-    with httpx.Client(base_url=f"http://{docker_ip}:{docker_services.port_for('web', 8000)}", timeout=5) as client:
+    with httpx.Client(base_url=f"http://{docker_ip}:{docker_services.port_for('web', 8000)}", timeout=10) as client:
         yield client
 
 
 def docker(*args: str) -> str:
-    done = subprocess.run(["docker", *args], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["docker", *args], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 
-def until(check: Callable[[], bool], seconds: float = 10) -> None:
+def until(check: Callable[[], bool], seconds: float = 30) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
@@ -86,7 +86,7 @@ class Another:
         self.name, self.ip = name, ip
 
     def get(self, path: str) -> httpx.Response:
-        return httpx.get(f"http://{self.ip}:{self.port}{path}", timeout=5)
+        return httpx.get(f"http://{self.ip}:{self.port}{path}", timeout=10)
 
     def ready(self) -> None:
         self.port = docker("port", self.name, "8000/tcp").split(":")[-1]  # another one after each start

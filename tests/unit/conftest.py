@@ -21,6 +21,11 @@ def _logging_stays_pytests(monkeypatch):
     monkeypatch.setattr("app.logs.configure", lambda settings: None)
 
 
+@pytest.fixture(autouse=True)
+def _a_busy_machine_is_no_failure(monkeypatch):
+    monkeypatch.setattr("app.health.PATIENCE", 30)
+
+
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory) -> Path:
     """Migrated once and copied: starting from nothing would cost every test 50 ms."""

@@ -14,7 +14,7 @@ PROBE = Path(__file__).parents[2] / "app" / "probe.py"
 
 def probe(port: int, *args: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-I", "-S", str(PROBE), *args]
-    return subprocess.run(command, env=os.environ | {"PORT": str(port)}, capture_output=True, text=True, timeout=10)
+    return subprocess.run(command, env=os.environ | {"PORT": str(port)}, capture_output=True, text=True, timeout=60)
 
 
 @pytest.fixture
