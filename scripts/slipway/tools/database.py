@@ -149,6 +149,6 @@ def read(cache: Path, source: str) -> Database:
         updated = datetime.fromisoformat(metadata["UpdatedAt"].replace("Z", "+00:00"))
         if not (cache / "db" / FILES[0]).is_file() or metadata.get("Version") != 2:
             raise ValueError(f"no {FILES[0]}, or not of version 2")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"scan.database: {source} is not a database that Trivy can use: {error}.") from error
     return Database(cache, updated if updated.tzinfo else updated.replace(tzinfo=UTC), source)

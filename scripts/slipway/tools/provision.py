@@ -70,7 +70,10 @@ async def _on_path(name: str, pin: dict[str, Any]) -> Path | None:
     found = shutil.which(name)
     if not found or os.environ.get("CI"):
         return None
-    said = await process.run(found, *pin["version-arguments"], timeout=10)
+    try:
+        said = await process.run(found, *pin["version-arguments"], timeout=10)
+    except OSError:  # of another architecture, or no program at all
+        return None
     return Path(found) if re.search(rf"(?<![\d.]){re.escape(pin['version'])}(?![\d.])", said.text) else None
 
 
@@ -87,7 +90,7 @@ def _locked(name: str, pin: dict[str, Any], home: Path) -> Path:
                 try:
                     content = source(name, pin, Path(folder))
                 except (OSError, ValueError, KeyError, tarfile.TarError) as error:
-                    tried.append(f"{source.__name__.strip('_')}: {error}")
+                    tried.append(f"{source.__name__.strip('_')}: {' '.join(str(error).split())}")
                     continue
                 fresh = Path(folder) / "new"
                 fresh.mkdir()
@@ -111,7 +114,8 @@ def _archive(name: str, pin: dict[str, Any], _: Path) -> bytes:
         raise ValueError(f"{file} has another SHA-256 than the pinned one")
     with tarfile.open(fileobj=io.BytesIO(content)) as tar:
         member = tar.extractfile(name)
-        assert member
+        if member is None:
+            raise ValueError(f"{name} in {file} is no file")
         return member.read()
 
 

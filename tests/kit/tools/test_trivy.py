@@ -60,7 +60,8 @@ def layout(folder: Path, files: dict[str, str]) -> Path:
 def app(gunicorn: str = "20.1.0", **more: str) -> dict[str, str]:
     """The files of an image of an app."""
     return {
-        "etc/os-release": OS_RELEASE, "etc/debian_version": "13.1\n", "var/lib/dpkg/status": DPKG, PYTHON.format(gunicorn): METADATA.format(gunicorn),
+        "etc/os-release": OS_RELEASE, "etc/debian_version": "13.1\n", "var/lib/dpkg/status": DPKG,
+        PYTHON.format(gunicorn): METADATA.format(gunicorn),
     } | more  # fmt: skip
 
 
