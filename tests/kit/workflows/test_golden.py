@@ -4,7 +4,7 @@ import os
 import re
 
 import pytest
-from workflows.harness import golden, places, scenarios, yaml_text
+from workflows.harness import golden, places, plan, yaml_text
 
 FILES = {file.name: yaml_text.read(file) for file in places.workflow_files()}
 JOBS = {f"{name}/{job}": (doc, body) for name, doc in FILES.items() for job, body in doc["jobs"].items()}
@@ -23,7 +23,7 @@ def test_the_files_of_the_design_are_there() -> None:
     assert wanted <= {name.removesuffix(".yml") for name in FILES}
 
 
-@pytest.mark.parametrize("name", [name for name, document in FILES.items() if scenarios.is_called(document)])
+@pytest.mark.parametrize("name", [name for name, document in FILES.items() if yaml_text.is_called(document)])
 def test_called_workflows_have_one_job_that_calls_nothing(name: str) -> None:
     (job,) = FILES[name]["jobs"].values()
     assert "uses" not in job
@@ -68,6 +68,15 @@ def test_jobs_that_run_the_projects_code_hold_nothing() -> None:
         (job,) = FILES[f"{name}.yml"]["jobs"].values()
         assert job["permissions"] == {"contents": "read"}
         assert "github.token" not in str(job) and "GITHUB_TOKEN" not in str(job)
+
+
+def test_outputs_of_our_actions_come_from_steps_that_exist() -> None:
+    for file in places.action_files():
+        document = yaml_text.read(file)
+        known = plan.step_names(document["runs"]["steps"])
+        for one in (document.get("outputs") or {}).values():
+            (step,) = re.findall(r"steps\.([\w-]+)\.outputs\.[\w-]+", one["value"])
+            assert step in known
 
 
 def test_the_five_stages_differ_in_the_stages_name_alone() -> None:

@@ -198,7 +198,7 @@ def test_interrupted(tiny: Tiny) -> None:
 
 
 def test_a_run_that_hangs_is_ended_and_leaves_nothing(tmp_path: Path, tiny: Tiny) -> None:
-    from workflows.harness.runner import Shop, _strays
+    from workflows.harness.runner import Shop, strays
 
     shop = Shop(tmp_path / "hang")
     with pytest.raises(judge.HarnessError, match="did not end within"):
@@ -209,7 +209,7 @@ def test_a_run_that_hangs_is_ended_and_leaves_nothing(tmp_path: Path, tiny: Tiny
             "b" * 40,
             timeout=3,
         )
-    assert _strays(shop.folder) == []
+    assert strays(shop.folder) == []
 
 
 def test_strays_of_a_green_run_are_seen(tiny: Tiny) -> None:

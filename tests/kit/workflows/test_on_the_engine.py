@@ -1,13 +1,23 @@
 """The shipped workflows with the real `slipway`, on the real engine: the whole way, and every way that must end red."""
 
+import hashlib
 import json
+import os
+import shutil
+import signal
+import subprocess
+import urllib.request
+import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support import CHECK, DOCKERFILE, INTEGRATION, REPOSITORY, SERVER, SETTINGS, STACK, free_port
-from workflows.harness.real import Bench
+from support import CHECK, DOCKERFILE, INTEGRATION, REPOSITORY, SERVER, SETTINGS, STACK, docker, free_port, until
+from workflows.harness import provision, tokens
+from workflows.harness.real import WRITE, Bench
 from workflows.harness.registry import Registry
+from workflows.harness.runner import Run, Shop
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(400)]
 
@@ -39,13 +49,271 @@ def bench(tmp_path: Path, act: Path, registry: Registry, database: Path) -> Iter
     one.end()
 
 
+@dataclass
+class Delivered:
+    """One delivery that went well, looked at by several tests."""
+
+    bench: Bench
+    run: Run
+    shop: Shop
+    sha: str
+    pushed: list[str]
+    version: dict[str, str]
+
+    def artifacts(self, shop: Shop) -> dict[str, str]:
+        """Gives another shop the artifacts of this run; the inputs of publish.yml for them."""
+        shutil.copytree(self.shop.state / "artifacts", shop.state / "artifacts")
+        verify = self.run.jobs["verify/verify"].outputs
+        return {"digest": verify["image"]["digest"], "artifact-id": verify["layout/do"]["artifact-id"]}
+
+
+@pytest.fixture(scope="module")
+def delivered(
+    tmp_path_factory: pytest.TempPathFactory, registry: Registry, database: Path, files: dict[str, str]
+) -> Iterator[Delivered]:
+    provision.need(provision.go_tool, "act")
+    bench = Bench(tmp_path_factory.mktemp("delivered"), registry, database, free_port())
+    shop, sha = bench.shop(files)
+    registry.requests.clear()
+    try:
+        run = bench.deliver(shop, sha)
+        version = {}
+        if run.jobs["deploy/deploy"].result == "success":
+            with urllib.request.urlopen(f"http://127.0.0.1:{bench.port}/version", timeout=5) as answer:
+                version = json.load(answer)
+        yield Delivered(bench, run, shop, sha, registry.written(), version)
+    finally:
+        bench.end()
+
+
 def nothing_pushed(bench: Bench) -> None:
-    assert bench.registry.written() == []
+    """Not one blob and not one tag."""
+    assert [r for r in bench.registry.requests if r.method in ("POST", "PUT", "PATCH") and r.path != "/token"] == []
     assert bench.registry.tags(bench.name) == []
 
 
-def test_from_a_push_to_a_deployment(bench: Bench, files: dict[str, str]) -> None:
-    shop, sha = bench.shop(files)
-    run = bench.deliver(shop, sha)
+def annotations(run: Run, job: str) -> str:
+    """What GitHub would show beside the code: file:line title: message."""
+    found = [(a.properties, a.message) for a in run.jobs[job].annotations if a.level == "error"]
+    return "\n".join(f"{p.get('file', '')}:{p.get('line', '')} {p.get('title', '')}: {m}" for p, m in found)
+
+
+def test_from_a_push_to_a_deployment(delivered: Delivered) -> None:
+    run = delivered.run
     run.check({"verify/verify": "success", "publish/publish": "success", "deploy/deploy": "success"})
-    print(json.dumps({k: o.outputs for k, o in run.jobs.items()}, indent=1))
+    digest = run.jobs["verify/verify"].outputs["image"]["digest"]
+    assert run.jobs["publish/publish"].outputs["push"]["digest"] == digest, "the digest that was tested"
+    assert run.jobs["deploy/deploy"].outputs["deploy"]["digest"] == digest, "is the digest that runs"
+    assert delivered.version["commit"] == delivered.sha, "and the app says which commit it is"
+
+
+def test_tags_come_last_and_name_the_digest(delivered: Delivered) -> None:
+    first, *tags = delivered.pushed
+    assert first.startswith("slipway-"), "a technical tag, until the digest was read back"
+    assert sorted(tags) == sorted(["main", "latest", f"sha-{delivered.sha[:7]}"])
+    assert delivered.bench.registry.tags(delivered.bench.name) == sorted(delivered.pushed)
+
+
+def test_what_is_attested(delivered: Delivered) -> None:
+    digest = delivered.run.jobs["verify/verify"].outputs["image"]["digest"].removeprefix("sha256:")
+    where, what = delivered.run.records(f"attestations/{digest}.jsonl")
+    assert where["predicateType"] == "https://slsa.dev/provenance/v1"
+    assert what["predicateType"] == "https://cyclonedx.org/bom"
+    assert {one["name"] for s in (where, what) for one in s["subject"]} == {delivered.bench.image}
+
+
+def test_every_job_ends_with_a_summary_and_the_way_to_verify(delivered: Delivered) -> None:
+    text = {key: "".join(job.summaries.values()) for key, job in delivered.run.jobs.items()}
+    assert all(text.values()), {key for key, said in text.items() if not said}
+    assert "gantt" in text["verify/verify"]
+    assert "gh attestation verify" in text["publish/publish"]
+
+
+def test_the_token_is_in_no_log_and_in_no_artifact(delivered: Delivered) -> None:
+    token = tokens.make(WRITE, delivered.bench.name)
+    said = [o for job in delivered.run.jobs.values() for o in (*job.text.values(), *job.summaries.values())]
+    assert said and not [text for text in said if token in text]
+    assert not [
+        f for f in (delivered.shop.state / "artifacts").rglob("*") if f.is_file() and token.encode() in f.read_bytes()
+    ]
+
+
+DOWN = {"*": "skipped", "": "failure"}
+GUNICORN = "gunicorn-20.1.0.dist-info"
+RED = {
+    "bad Dockerfile": ({"Dockerfile": ("WORKDIR /app\n", "WORKDIR app\n")}, "Dockerfile:", "DL3000"),
+    "failing unit test": ({"checks.txt": ("pass", "fail")}, "test_adds", ""),
+    "vulnerable image": (
+        {
+            "Dockerfile": ("COPY server.py", f"COPY {GUNICORN} /opt/lib/{GUNICORN}\nCOPY server.py"),
+            ".dockerignore": ("!server.py", f"!server.py\n!{GUNICORN}"),
+        },
+        "CVE-2024-1135",
+        "gunicorn 20.1.0",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", RED)
+def test_red_before_anything_is_handed_over(bench: Bench, files: dict[str, str], case: str) -> None:
+    changes, *said = RED[case]
+    spoiled = dict(files)
+    for name, (old, new) in changes.items():
+        assert old in spoiled[name]
+        spoiled[name] = spoiled[name].replace(old, new)
+    if case == "vulnerable image":
+        spoiled[f"{GUNICORN}/METADATA"] = "Metadata-Version: 2.1\nName: gunicorn\nVersion: 20.1.0\n"
+    shop, sha = bench.shop(spoiled)
+    run = bench.deliver(shop, sha)
+    before = dict.fromkeys(("0", "1", "2", "cache", "4"), "success")
+    run.check(
+        {
+            "verify/verify": {**DOWN, **before, "image": "failure", "report": "success"},
+            "publish/publish": "never",
+            "deploy/deploy": "never",
+        }
+    )
+    found = annotations(run, "verify/verify")
+    assert all(text in found for text in said), found
+    assert [r["upload"] for r in run.records("artifacts.jsonl")] and not any(
+        "findings" not in r["upload"] for r in run.records("artifacts.jsonl")
+    ), "the findings are kept, the image is not handed over"
+    nothing_pushed(bench)
+
+
+def test_an_ill_stack(bench: Bench, files: dict[str, str]) -> None:
+    shop, sha = bench.shop({**files, "mode.txt": "ill"})
+    run = bench.deliver(shop, sha)
+    run.check(
+        {
+            "verify/verify": {"*": "success", "": "failure", "integration": "failure", "9": "skipped"},
+            "publish/publish": "never",
+            "deploy/deploy": "never",
+        }
+    )
+    assert "web" in annotations(run, "verify/verify")
+    nothing_pushed(bench)
+
+
+def test_a_deployment_that_is_another_version_is_red(bench: Bench, files: dict[str, str]) -> None:
+    shop, sha = bench.shop({**files, "mode.txt": "wrong", "slipway.toml": SETTINGS.replace("2s", "15s")})
+    run = bench.deliver(shop, sha)
+    run.check(
+        {
+            "verify/verify": "success",
+            "publish/publish": "success",
+            "deploy/deploy": {"*": "success", "": "failure", "deploy": "failure"},
+        }
+    )
+    assert "another" in annotations(run, "deploy/deploy")
+
+
+def test_a_fork(bench: Bench, files: dict[str, str]) -> None:
+    """No secret, a token that reads: everything is verified, nothing is handed over."""
+    shop, sha = bench.shop(files)
+    run = bench.deliver(shop, sha, "pull_request", fork=True)
+    run.check(
+        {
+            "verify/verify": {"*": "success", "": "success", "layout": "skipped", "9": "skipped"},
+            "publish/publish": "skipped",
+            "deploy/deploy": "skipped",
+        }
+    )
+    nothing_pushed(bench)
+
+
+def test_a_cancelled_run(bench: Bench, files: dict[str, str]) -> None:
+    def interrupt(process: "subprocess.Popen[str]", log: Path) -> None:
+        until(lambda: '"stepID":["image"]' in log.read_text() and _tests_hang(bench), "the tests hang", 120)
+        os.kill(process.pid, signal.SIGINT)
+
+    shop, sha = bench.shop({**files, "checks.txt": "hang"})
+    run = bench.deliver(shop, sha, during=interrupt)
+    assert run.jobs["verify/verify"].result == "failure"
+    assert run.jobs["verify/verify"].steps["image"] in ("failure", "interrupted")
+    assert (run.jobs["publish/publish"].result, run.jobs["deploy/deploy"].result) == ("never", "never")
+    nothing_pushed(bench)
+
+
+def _tests_hang(bench: Bench) -> bool:
+    return f"slipway.invalid/{bench.name}:test" in docker("ps", "--format", "{{.Image}}").stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("case", "step", "says"),
+    [
+        ("digest that does not match", "push", "was verified, and the artifact holds"),
+        ("artifact swapped", "2", "digest"),
+        ("artifact gone", "2", "not found"),
+        ("blob swapped", "push", "sha256"),
+        ("no packages: write", "push", "403"),
+    ],
+)
+def test_publish_refuses(
+    bench: Bench, files: dict[str, str], delivered: Delivered, case: str, step: str, says: str
+) -> None:
+    shop, sha = bench.shop({"slipway.toml": ""})
+    inputs = delivered.artifacts(shop)
+    permissions = dict(WRITE)
+    if case == "digest that does not match":
+        inputs["digest"] = "sha256:" + "7" * 64
+    elif case == "artifact swapped":
+        (shop.state / "artifacts" / "4711" / inputs["artifact-id"] / "a.zip").write_bytes(b"PK\5\6" + bytes(18))
+    elif case == "artifact gone":
+        inputs["artifact-id"] = "99"
+    elif case == "blob swapped":
+        _swap_a_blob(shop, inputs["artifact-id"])
+    else:
+        permissions["packages"] = "read"
+    run = bench.call("publish", shop, sha, {"image": bench.image, **inputs}, permissions=permissions)
+    order = ["0", "1", "2", "push", "4", "5", "tag"]
+    at = order.index(step)
+    steps = {name: "success" if n < at else "failure" if n == at else "skipped" for n, name in enumerate(order)}
+    run.check({"call/publish": {"": "failure", **steps}})
+    assert says in annotations(run, "call/publish")
+    assert bench.registry.written() == [] and bench.registry.tags(bench.name) == []
+
+
+def _swap_a_blob(shop: Shop, artifact: str) -> None:
+    """The largest blob becomes other bytes, in an artifact whose own digest is right: only the image's shows it."""
+    place = shop.state / "artifacts" / "4711" / artifact
+    with zipfile.ZipFile(place / "a.zip") as archive:
+        held = {name: archive.read(name) for name in archive.namelist()}
+    largest = max((name for name in held if "/blobs/" in name), key=lambda name: len(held[name]))
+    held[largest] = held[largest][:-1] + bytes([held[largest][-1] ^ 1])
+    with zipfile.ZipFile(place / "a.zip", "w") as archive:
+        for name, content in held.items():
+            archive.writestr(name, content)
+    meta = json.loads((place / "meta.json").read_text())
+    meta["digest"] = hashlib.sha256((place / "a.zip").read_bytes()).hexdigest()
+    (place / "meta.json").write_text(json.dumps(meta))
+
+
+def test_a_secret_of_the_wrong_form_is_refused_and_not_shown(bench: Bench) -> None:
+    shop, sha = bench.shop({"slipway.toml": ""})
+    run = bench.call("publish", shop, sha, {}, secrets={"registry-auth": "hunter2-without-form"}, permissions=WRITE)
+    run.check({"call/publish": {"": "failure", "0": "success", "1": "failure", "*": "skipped"}})
+    assert "registry=user:token" in annotations(run, "call/publish")
+    assert not any("hunter2" in text for text in run.jobs["call/publish"].text.values())
+    nothing_pushed(bench)
+
+
+@pytest.mark.parametrize("stage", ["lint", "build", "test", "scan", "integration"])
+def test_a_stage_alone(bench: Bench, files: dict[str, str], stage: str) -> None:
+    shop, sha = bench.shop(files)
+    inputs = {"image": bench.image, "scan-database": str(bench.database)}
+    run = bench.call(stage, shop, sha, inputs, permissions={"contents": "read"})
+    run.check({f"call/{stage}": "success"})
+    outputs = run.jobs[f"call/{stage}"].outputs["run"]
+    assert outputs["status"] == "passed"
+    assert ("digest" in outputs and outputs["digest"].startswith("sha256:")) is (stage != "lint")
+
+
+def test_findings_go_to_code_scanning(bench: Bench, delivered: Delivered) -> None:
+    shop, sha = bench.shop({"slipway.toml": ""})
+    delivered.artifacts(shop)
+    artifact = delivered.run.jobs["verify/verify"].outputs["report/do"]["artifact-id"]
+    granted = {"contents": "read", "actions": "read", "security-events": "write"}
+    run = bench.call("code-scanning", shop, sha, {"artifact-id": artifact}, permissions=granted)
+    run.check({"call/upload": "success"})
+    assert run.records("sarif.jsonl")[0]["category"] == "slipway"

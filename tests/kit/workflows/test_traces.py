@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from workflows.harness import places, scenarios
+from workflows.harness import places, scenarios, traces
 
 TRACES = places.HERE / "traces"
 SCENARIOS = scenarios.of()
@@ -12,9 +12,9 @@ SCENARIOS = scenarios.of()
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.name)
 def test_trace(scenario: scenarios.Scenario, act: Path, tmp_path: Path) -> None:
-    run = scenarios.execute(scenario, tmp_path / "run")
+    run = traces.execute(scenario, tmp_path / "run")
     assert not run.strays
-    found = scenarios.trace(run)
+    found = traces.trace(run)
     file = TRACES / f"{scenario.name}.txt"
     if os.environ.get("SLIPWAY_UPDATE_TRACES"):  # after looking at the difference
         file.parent.mkdir(exist_ok=True)

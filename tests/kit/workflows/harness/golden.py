@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from workflows.harness import places, scenarios, yaml_text
+from workflows.harness import places, plan, yaml_text
 
 COLUMNS = (
     "job",
@@ -42,6 +42,9 @@ def table(root: Path = places.REPOSITORY) -> str:
         parts.append(f"\n## {file.parent.name} (action)\n")
         parts += [f"- input {name}{_contract(one)}" for name, one in (document.get("inputs") or {}).items()]
         parts += [f"- {line}" for line in _steps("action", document["runs"])]
+        # act hands an inner step's outputs on, declared or not: an execution does not show a lost id.
+        parts += [f"- output {name} = `{one['value']}`" for name, one in (document.get("outputs") or {}).items()]
+        parts.append("- steps " + ", ".join(plan.step_names(document["runs"]["steps"])))
     return "\n".join(parts) + "\n"
 
 
@@ -131,9 +134,9 @@ def promised_permissions(root: Path = places.REPOSITORY) -> dict[str, dict[str, 
     found = {}
     for file in places.workflow_files(root):
         document = yaml_text.read(file)
-        if scenarios.is_called(document):
+        if yaml_text.is_called(document):
             found[file.name] = {
-                k: v for j in document["jobs"].values() for k, v in scenarios.permissions(document, j).items()
+                k: v for j in document["jobs"].values() for k, v in yaml_text.permissions(document, j).items()
             }
     return found
 

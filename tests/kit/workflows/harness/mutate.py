@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from workflows.harness import golden, judge, places, scenarios, standins, static, yaml_text
+from workflows.harness import golden, judge, places, scenarios, standins, static, traces, yaml_text
 from workflows.harness.scenarios import Scenario
 
 PROSE = re.compile(r"^\s*(#|$|description:)")
@@ -118,8 +118,8 @@ class Court:
         for scenario in _scenarios(mutant.file):
             self.runs += 1
             try:
-                run = scenarios.execute(scenario, self.folder / str(self.runs), self.root)
-                found = scenarios.trace(run)
+                run = traces.execute(scenario, self.folder / str(self.runs), self.root)
+                found = traces.trace(run)
             except (judge.HarnessError, KeyError, ValueError, TypeError):
                 return "execution"
             finally:
@@ -132,7 +132,7 @@ class Court:
         key = mutant.lost.removeprefix("- ").partition(":")[0]
         scope = re.fullmatch(r"(contents|packages|id-token|attestations|issues|actions|security-events)", key)
         # A called workflow runs alone, its token made from its own permissions; those of callers are not modelled.
-        called = mutant.file.startswith("workflows/") and scenarios.is_called(
+        called = mutant.file.startswith("workflows/") and yaml_text.is_called(
             yaml_text.read(self.root / ".github" / mutant.file)
         )
         return bool(scope and called) or (not scope and key not in NOT_IN_ACT)
@@ -149,7 +149,7 @@ def _scenarios(file: str) -> list[Scenario]:
     name = Path(file).stem
     users = {
         "actions/setup/action.yml": lambda one: one.name == "lint-defaults",
-        "actions/deploy/action.yml": lambda one: one.name.startswith("ci-dispatch"),
+        "actions/deploy/action.yml": lambda one: one.workflow == "actions/deploy",
     }
     chosen = [one for one in scenarios.of() if users.get(file, lambda one: one.workflow == name)(one)]
     return sorted(chosen, key=lambda one: ("all-set" not in one.name, "default" not in one.name))
@@ -158,6 +158,10 @@ def _scenarios(file: str) -> list[Scenario]:
 def judge_all(file: Path, folder: Path) -> dict[Mutant, str]:
     """The killer of each mutant of a file; two at a time."""
     made = mutants(file)
+    # The file itself must pass everything, or every mutant would look killed.
+    whole = Mutant(made[0].file, 0, "nothing", file.read_text(encoding="utf-8"))
+    if noticed := Court(folder / "whole").killer(whole):
+        raise AssertionError(f"{made[0].file} as it is shipped is objected to by: {noticed}")
     courts = threading.local()
     number = iter(range(100))
 

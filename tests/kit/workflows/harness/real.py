@@ -16,7 +16,7 @@ from typing import Any
 
 from workflows.harness import events, places
 from workflows.harness.registry import Registry
-from workflows.harness.runner import Run, Shop
+from workflows.harness.runner import Run, Shop, end, strays
 
 DOCKER = """\
 #!/bin/sh
@@ -38,15 +38,17 @@ permissions: {}
 jobs:
   verify:
     uses: $/.github/workflows/verify.yml
-    permissions:
-      contents: read
+    permissions: {contents: read}
     with: {image: IMAGE, scan-database: DATABASE}
   publish:
     needs: verify
     if: github.event_name == 'push' && github.ref == 'refs/heads/main'
     uses: $/.github/workflows/publish.yml
     permissions: {contents: read, packages: write, id-token: write, attestations: write}
-    with: {image: IMAGE, digest: "${{ needs.verify.outputs.digest }}", artifact-id: "${{ needs.verify.outputs.artifact-id }}"}
+    with:
+      image: IMAGE
+      digest: ${{ needs.verify.outputs.digest }}
+      artifact-id: ${{ needs.verify.outputs.artifact-id }}
   deploy:
     needs: publish
     uses: $/.github/workflows/deploy.yml
@@ -105,21 +107,23 @@ class Bench:
     def call(self, workflow: str, shop: Shop, sha: str, inputs: Mapping[str, Any], **more: Any) -> Run:
         """One called workflow alone, by a generated caller; its token is that of its own permissions."""
         secret = {name: f"${{{{ secrets.{name.upper().replace('-', '_')} }}}}" for name in more.get("secrets", {})}
-        text = f"name: One\non: [push, pull_request, schedule]\njobs:\n  call:\n    uses: $/.github/workflows/{workflow}.yml\n"
+        text = f"name: One\non: [push]\njobs:\n  call:\n    uses: $/.github/workflows/{workflow}.yml\n"
         text += "".join(f"    {k}: {json.dumps(v)}\n" for k, v in (("with", dict(inputs)), ("secrets", secret)) if v)
         more["secrets"] = {name.upper().replace("-", "_"): value for name, value in more.get("secrets", {}).items()}
         more.setdefault("timeout", 240)
         return shop.run(shop.caller(text), "push", events.push(sha, name=self.name), sha, **more)
 
     def end(self) -> None:
-        """Removes containers, networks and volumes whose compose project began in one of our folders, and our images."""
+        """Ends what still runs of our executions, and removes what they left on the engine, and our images."""
+        for shop in self.shops:
+            end(strays(shop.folder))
         for kind in ("container", "network", "volume"):
             listing = ["docker", kind, "ls", "-q", *(["-a"] if kind == "container" else [])]
             for identifier in _out(*listing).split():
                 labels = _out("docker", kind, "inspect", "--format", "{{json .}}", identifier)
-                if str(self.folder) in labels or self.image in labels:
+                if str(self.folder) in labels or self.name in labels:
                     _out("docker", kind, "rm", "-f", identifier)
-        for reference in (f"{self.image}*", "slipway.invalid/hostexecutor*"):
+        for reference in (f"{self.image}*", f"slipway.invalid/{self.name}*"):
             images = _out("docker", "image", "ls", "-q", "--filter", f"reference={reference}").split()
             if images:
                 _out("docker", "rmi", "-f", *images)

@@ -103,10 +103,8 @@ class Registry:
         body = _body(handler)
         status = 500
         try:
-            if handler.path.startswith("/token"):
-                status = self._token(handler, body)
-            else:
-                status = self._guarded(handler, body)
+            take = self._token if handler.path.startswith("/token") else self._guarded
+            status = take(handler, body)
         finally:
             self.requests.append(Request(handler.command, urlsplit(handler.path).path, status))
 

@@ -196,7 +196,7 @@ class Shop:
         (folder / "stdout.jsonl").write_text(stdout)
         (folder / "stderr.txt").write_text(stderr)
         jobs = judge.judge(read, stdout, stderr, code)
-        return Run(folder, read, jobs, code, seconds, stdout, stderr, _strays(folder))
+        return Run(folder, read, jobs, code, seconds, stdout, stderr, strays(folder))
 
     def _map_standins(self) -> None:
         if (self.folder / "standins").exists():
@@ -270,14 +270,14 @@ def _execute(
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(10)
                     break
-            _end(_strays(folder))
+            end(strays(folder))
             if isinstance(error, subprocess.TimeoutExpired):
                 raise judge.HarnessError(f"act did not end within {timeout} s; its log: {out}") from None
             raise
     return out.read_text(errors="replace"), err.read_text(errors="replace"), code
 
 
-def _strays(folder: Path) -> list[str]:
+def strays(folder: Path) -> list[str]:
     """Processes that still carry the mark of a run: a `setsid` child outlives even act's death by SIGKILL."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
@@ -287,7 +287,8 @@ def _strays(folder: Path) -> list[str]:
     return found
 
 
-def _end(strays: list[str]) -> None:
-    for stray in strays:
+def end(survivors: list[str]) -> None:
+    """Kills what `strays` found, by process id."""
+    for stray in survivors:
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(stray.split()[0]), signal.SIGKILL)

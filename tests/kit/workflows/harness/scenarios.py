@@ -1,20 +1,13 @@
 """What the shipped workflows are executed with, `slipway` itself replaced by the recorder: half a second each.
 
-Every workflow is called with its defaults, with every input and secret set, and with its main step failing; what it
-handed over, step by step, is kept in traces/ and compared. So a value that no longer arrives is seen, whatever line of
-YAML lost it.
+Every workflow is called with its defaults, with every input and secret set, and with its steps failing one by one.
 """
 
-import json
-import re
-import shutil
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from workflows.harness import events, places, standins, yaml_text
-from workflows.harness.runner import Run, Shop, commit
+from workflows.harness import places
 
 DIGEST = "sha256:" + "7" * 64
 IMAGE = f"ghcr.io/acme/shop@{DIGEST}"
@@ -139,135 +132,20 @@ def of(root: Path = places.REPOSITORY) -> list[Scenario]:
         Scenario("ci-dispatch", "ci", event="workflow_dispatch", inputs={"image": IMAGE}),
         Scenario("ci-dispatch-failing", "ci", event="workflow_dispatch", inputs={"image": IMAGE}, answers={
             "deploy": {"exit": 5, "outputs": {"status": "failed"}}}),
+        Scenario("action-deploy", "actions/deploy", inputs={"environment": "production", "image": IMAGE}),
+        Scenario("action-deploy-all-set", "actions/deploy", inputs={
+            "environment": "production", "image": IMAGE, "working-directory": "services/shop"}),
+        Scenario("action-deploy-failing", "actions/deploy", inputs={"environment": "production", "image": IMAGE},
+                 answers={"deploy": {"exit": 5, "outputs": {"status": "failed"}}}),
         Scenario("release-tag", "release", ref=TAG),
         Scenario("release-build-failing", "release", ref=TAG, answers={"ci package": {"exit": 1}}),
         Scenario("release-draft-failing", "release", ref=TAG, answers={"gh release create": {"exit": 1}}),
     ]  # fmt: skip
-    return [one for one in made if (root / ".github" / "workflows" / f"{one.workflow}.yml").exists()]
+    return [one for one in made if source(one, root).exists()]
 
 
-def is_called(document: Any) -> bool:
-    """Whether a workflow is there to be called, and for nothing else."""
-    return set(document["on"]) == {"workflow_call"} if isinstance(document["on"], dict) else False
-
-
-def permissions(document: Any, job: Any) -> dict[str, str]:
-    """What a job's token may do, by the one block that counts."""
-    block = job.get("permissions", document.get("permissions", {}))
-    return dict(block) if isinstance(block, dict) else {"*": block}
-
-
-def caller(scenario: Scenario, document: Any) -> str:
-    """A workflow that calls the scenario's with typed inputs, and a job that reads all results of the call."""
-    declared = document["on"]["workflow_call"].get("inputs") or {}
-    numbers = {name for name, one in declared.items() if one["type"] in ("number", "boolean")}
-    given = {n: (int(v) if n in numbers and v.isdecimal() else v) for n, v in scenario.inputs.items()}
-    secrets = {name: f"${{{{ secrets.{name.upper().replace('-', '_')} }}}}" for name in scenario.secrets}
-    call = {"uses": f"$/.github/workflows/{scenario.workflow}.yml", "with": given, "secrets": secrets}
-    tell = 'echo "needs=$(echo $N)" >> "$GITHUB_OUTPUT"'
-    step = {"id": "needs", "env": {"N": "${{ toJSON(needs) }}"}, "run": tell}
-    probe = {"needs": "call", "if": "always()", "runs-on": "ubuntu-24.04", "steps": [step]}
-    # The reference stands on a line of its own, which is what the dialect rewrites.
-    head = "name: Caller\non: [push, pull_request, schedule, workflow_dispatch]\npermissions: {}\njobs:\n"
-    return head + _block(call, probe)
-
-
-def _block(call: dict[str, Any], probe: dict[str, Any]) -> str:
-    lines = ["  call:", f"    uses: {call['uses']}"]
-    lines += [f"    {key}: {json.dumps(call[key])}" for key in ("with", "secrets") if call[key]]
-    return "\n".join([*lines, f"  probe: {json.dumps(probe)}", ""])
-
-
-def execute(scenario: Scenario, folder: Path, root: Path = places.REPOSITORY) -> Run:
-    """Runs a scenario on the workflows of `root`, with the recorder in the place of `slipway`."""
-    shop = Shop(folder, kit=root)
-    shop.place_kit(scripts=False)
-    _place_recorder(folder / "kit")
-    shop.path.append(str(folder / "gh"))
-    _place_program(folder / "gh", "gh")
-    file = root / ".github" / "workflows" / f"{scenario.workflow}.yml"
-    document = yaml_text.read(file)
-    first = shop.repository_from({"slipway.toml": "", "services/shop/slipway.toml": ""})
-    sha = commit(shop.state / "repos" / shop.repository, message="two") if scenario.event == "pull_request" else first
-    answers = {**ANSWERS, **scenario.answers}
-    if "run lint" in scenario.answers and scenario.workflow in ("verify", "ci"):
-        del answers["run lint build test scan"]
-    (shop.state / "answers.json").write_text(json.dumps(answers))
-    for number, (name, files) in enumerate(scenario.artifacts.items(), 1001):
-        standins.put_artifact(shop.state, shop.run_id, number, name, files, swapped=name == "swapped")
-    called = is_called(document)
-    text = caller(scenario, document) if called else file.read_text(encoding="utf-8")
-    granted: dict[str, str] = {}
-    for job in document["jobs"].values():
-        granted |= permissions(document, job)
-    if scenario.fork:
-        granted = {scope: "read" if level == "write" else level for scope, level in granted.items()}
-    if called and len(document["jobs"]) == 1:
-        (job,) = document["jobs"].values()
-        shop.environment["ACTIONS_CACHE_MODE"] = job.get("cache-mode", "")
-    payload: dict[str, Any] = {
-        "push": lambda: events.push(sha, scenario.ref),
-        "pull_request": lambda: events.pull_request(first, fork=scenario.fork),
-        "schedule": events.schedule,
-        "workflow_dispatch": lambda: events.dispatch(scenario.ref, **({} if called else scenario.inputs)),
-    }[scenario.event]()
-    named = {name.upper().replace("-", "_"): value for name, value in scenario.secrets.items()}
-    run = shop.run(shop.caller(text), scenario.event, payload, sha, permissions=granted, secrets=named, timeout=90)
-    shutil.rmtree(folder / "kit")
-    return run
-
-
-def _place_recorder(kit: Path) -> None:
-    """The mapped set-up puts the recorder on PATH; the shipped set-up is executed by the tests on the real engine."""
-    setup = kit / ".github" / "actions" / "setup"
-    _place_program(setup / "bin", "slipway")
-    (setup / "setup.py").write_text(
-        "import os, pathlib, shutil\n"
-        "bin = pathlib.Path(os.environ['RUNNER_TEMP']) / 'recorder'\n"
-        "shutil.copytree(pathlib.Path(__file__).parent / 'bin', bin, dirs_exist_ok=True)\n"
-        "open(os.environ['GITHUB_PATH'], 'a').write(f'{bin}\\n')\n"
-    )
-
-
-def _place_program(folder: Path, name: str) -> None:
-    here = Path(__file__).parent
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(here / "recorder.py", folder / name)
-    (folder / name).chmod(0o755)
-    shutil.copy(here / "tokens.py", folder)
-
-
-def trace(run: Run) -> str:
-    """What happened, as text: each call in order with all that it was given, then every job and step."""
-    lines: list[str] = []
-    for entry in run.records("trace.jsonl"):
-        where = f" in {entry['cwd']}" if entry.get("cwd", ".") != "." else ""
-        lines.append(_stable(f"{entry['job']}: {entry['call']}{where}", run))
-        lines += [f"    {key} = {_stable(value, run)!r}" for key, value in _given(entry)]
-    for key, outcome in sorted(run.jobs.items()):
-        steps = " ".join(f"{name}:{result}" for name, result in outcome.steps.items() if "/" not in name)
-        lines.append(f"{key} {outcome.result} | {steps}".rstrip(" |"))
-        errors = [a.message.split(": ", 1)[-1][:100] for a in outcome.annotations if a.level == "error"]
-        lines += [f"    ! {_stable(message, run)}" for message in errors]
-        needs = outcome.outputs.get("needs", {}).get("needs")
-        if needs:
-            lines.append("    needs " + json.dumps(json.loads(_stable(needs, run)), sort_keys=True))
-    return "\n".join(lines) + "\n"
-
-
-def _given(entry: dict[str, Any]) -> Iterable[tuple[str, str]]:
-    """What the workflow gave: of an action's inputs those that are not the default's."""
-    reference, given = entry["call"], {name: value for name, value in entry["with"].items() if value}
-    if not reference.startswith(("slipway ", "gh ")):
-        commit_of = standins.pins()["/".join(reference.split("/")[:2])][0]
-        known = standins.metadata(f"{reference}@{commit_of}") or {}
-        defaults = {name.lower(): one.get("default", "") for name, one in known["inputs"].items()}
-        given = {n: v for n, v in given.items() if v != defaults[n.lower()] and "${{" not in defaults[n.lower()]}
-    return sorted(given.items())
-
-
-def _stable(text: str, run: Run) -> str:
-    """Without what differs from run to run: folders and commits."""
-    text = re.sub(rf"{re.escape(str(run.folder))}/cache/[^/\s'\"]+/hostexecutor", "$WORKSPACE", str(text))
-    text = re.sub(rf"{re.escape(str(run.folder))}/cache/[^/\s'\"]+/tmp", "$RUNNER_TEMP", text)
-    return re.sub(r"\b(?!7{40})[0-9a-f]{40}\b", "<commit>", text)
+def source(scenario: Scenario, root: Path = places.REPOSITORY) -> Path:
+    """The file that a scenario is about."""
+    if scenario.workflow.startswith("actions/"):
+        return root / ".github" / scenario.workflow / "action.yml"
+    return root / ".github" / "workflows" / f"{scenario.workflow}.yml"

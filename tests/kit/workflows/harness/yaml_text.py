@@ -30,3 +30,14 @@ def walk(value: Any, path: tuple[str, ...] = ()):
 def uses(document: Any) -> list[str]:
     """Every `uses:` of a workflow or an action."""
     return [value for _, key, value in walk(document) if key == "uses" and isinstance(value, str)]
+
+
+def is_called(document: Any) -> bool:
+    """Whether a workflow is there to be called, and for nothing else."""
+    return set(document["on"]) == {"workflow_call"} if isinstance(document["on"], dict) else False
+
+
+def permissions(document: Any, job: Any) -> dict[str, str]:
+    """What a job's token may do, by the one block that counts."""
+    block = job.get("permissions", document.get("permissions", {}))
+    return dict(block) if isinstance(block, dict) else {"*": block}
