@@ -18,7 +18,7 @@ FLOORS = (
     {"deploy", "workflows"},
     {"stages"},
     {"pipeline"},
-    {"doctor"},
+    {"doctor", "workflows"},
     {"report"},
     {"ci"},
     {"cli"},
