@@ -126,6 +126,18 @@ def test_a_block_is_printed_as_it_is_written(tmp_path: Path) -> None:
     assert lines[at + 1 : at + 3] == ["        contents: read", "        issues: write"]
 
 
+def test_no_action_outside_the_repository_is_read(tmp_path: Path) -> None:
+    steps = "[{id: a, uses: ./../outside}, {run: 'echo ${{ steps.a.outputs.x }}'}]"
+    project = put(tmp_path / "project", one=GOOD.replace("[{run: 'true'}]", steps))
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/action.yml").write_text("runs: {using: composite, steps: []}\n")
+    assert command("-C", project).exit_code == 0
+    (project / "outside").mkdir()
+    (project / "outside/action.yml").write_text("runs: {using: composite, steps: []}\n")
+    (project / ".github/workflows/one.yml").write_text(GOOD.replace("[{run: 'true'}]", steps.replace("/..", "")))
+    assert "./outside has no output 'x'" in command("-C", project).stdout
+
+
 def test_a_call_out_of_the_repository_is_not_followed(tmp_path: Path) -> None:
     project = put(
         tmp_path / "project", one="on: push\njobs:\n  one:\n    uses: ./.github/workflows/../../../secret.yml\n"

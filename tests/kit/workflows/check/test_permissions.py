@@ -98,3 +98,13 @@ def widen(path: Path, job: str, more: dict[str, str]) -> None:
     own = tree["jobs"][job].get("permissions", tree.get("permissions", {}))
     tree["jobs"][job]["permissions"] = {**own, **more}
     path.write_text(yaml.safe_dump(tree, sort_keys=False))
+
+
+def test_callers_above_are_named_only_where_they_grant_too_little(tmp_path: Path) -> None:
+    said = {}
+    for name in ("permissions/row-18", "permissions/two-levels-of-mend"):
+        (case,) = (case for case in CASES if case.name == name)
+        project, kit = case.write(tmp_path / name)
+        found = check.check(project, [], kit, Default()).problems
+        (said[name],) = (problem.mend for problem in found if problem.file.endswith("called.yml"))
+    assert ["and let job" in mend for mend in said.values()] == [False, True]
