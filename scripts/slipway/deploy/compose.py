@@ -28,6 +28,7 @@ class ComposeTarget:
     root: Path
     project: str
     file: str  # empty: the image runs by itself
+    model: Mapping[str, Any]  # what compose reads in the file, with a placeholder for the image
     service: str
     migration: str
     url: str
@@ -59,14 +60,12 @@ class ComposeTarget:
         }
         return {"services": {self.service: service}}
 
-    async def _services(self) -> dict[str, Any]:
-        if not self.file:
-            return self._alone(PLACEHOLDER)["services"]  # type: ignore[no-any-return]
-        model = await compose.config(self.root, self.file, {**self.variables, "SLIPWAY_PORT": str(self._port())})
-        return dict(model.get("services") or {})
+    @property
+    def _services(self) -> dict[str, Any]:
+        return dict((self.model if self.file else self._alone(PLACEHOLDER)).get("services") or {})
 
     async def preflight(self) -> None:
-        services = await self._services()
+        services = self._services
         if self.service not in services:
             raise UsageError(
                 f"{self.file} has no service {self.service!r}. Name the one that is the app: [deploy.…] service."
@@ -75,7 +74,8 @@ class ComposeTarget:
             raise UsageError(
                 f"{self.file}: service {self.service} does not run the built image. Write image: ${{SLIPWAY_IMAGE}}."
             )
-        for name, secret in await self._secrets():
+        for name, entry in (self.model.get("secrets") or {}).items():
+            secret = Path(entry.get("file") or os.devnull)
             if not secret.exists() and self.generate_secrets:
                 _generate(secret)
             elif not secret.exists():
@@ -89,12 +89,6 @@ class ComposeTarget:
                 f"port {port} on 127.0.0.1 is taken{_holder(port)}. "
                 f"Choose another: SLIPWAY_PORT={port + 1}, or [deploy.local] url."
             )
-
-    async def _secrets(self) -> list[tuple[str, Path]]:
-        if not self.file:
-            return []
-        model = await compose.config(self.root, self.file, self.variables)
-        return [(n, Path(s["file"])) for n, s in (model.get("secrets") or {}).items() if s.get("file")]
 
     async def _holds_port(self, port: int) -> bool:
         """Whether it is this very project that listens there."""
@@ -117,7 +111,7 @@ class ComposeTarget:
         return str(box["Config"]["Image"]) if box else ""
 
     async def deploy(self, reference: str, *, migrate: bool) -> Attempt:
-        stack, services = self._stack(reference), await self._services()
+        stack, services = self._stack(reference), self._services
         others = [n for n, s in services.items() if s.get("image") != PLACEHOLDER and not s.get("profiles")]
         up = ("up", "--detach", "--wait", "--wait-timeout", str(WAIT_SECONDS))
         if others and not (started := await stack(*up, *others, timeout=600)).ok:

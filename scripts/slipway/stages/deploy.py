@@ -1,12 +1,14 @@
 """Deploy: the published digest goes live, is proven by health and version, or the previous one comes back."""
 
+from typing import Any
+
 from slipway.config import seconds
 from slipway.deploy.compose import ComposeTarget
 from slipway.deploy.rollout import Checks, Report, roll_out
 from slipway.deploy.target import Result
 from slipway.image.reference import short, slug
 from slipway.stages.base import Context, Outcome, Stage
-from slipway.tools import docker
+from slipway.tools import compose, docker
 
 
 def project_name(context: Context) -> str:
@@ -18,13 +20,15 @@ async def target(context: Context) -> ComposeTarget:
     """The place that the environment names."""
     _, settings = context.settings.environment(context.environment)
     file = settings.compose if (context.root / settings.compose).is_file() else ""
-    port = 8000
-    if not file:
+    port, model = 8000, dict[str, Any]()
+    if file:
+        model = await compose.config(context.root, file, context.images.variables)
+    else:
         image = await docker.image(context.reference)
         exposed = list(((image or {}).get("Config") or {}).get("ExposedPorts") or {})
         port = int(exposed[0].partition("/")[0]) if exposed else 8000
     return ComposeTarget(
-        context.root, project_name(context), file, settings.service, settings.migrate, settings.url,
+        context.root, project_name(context), file, model, settings.service, settings.migrate, settings.url,
         context.images.variables, port, context.log, settings.secrets == "generate",
     )  # fmt: skip
 
