@@ -270,8 +270,9 @@ def test_publish_refuses(
     at = order.index(step)
     steps = {name: "success" if n < at else "failure" if n == at else "skipped" for n, name in enumerate(order)}
     run.check({"call/publish": {"": "failure", **steps}})
-    assert says in annotations(run, "call/publish")
+    assert says in "\n".join([*run.jobs["call/publish"].text.values(), annotations(run, "call/publish")])
     assert bench.registry.written() == [] and bench.registry.tags(bench.name) == []
+    assert says in annotations(run, "call/publish"), "what is red says so beside the run, not in a log alone"
 
 
 def _swap_a_blob(shop: Shop, artifact: str) -> None:

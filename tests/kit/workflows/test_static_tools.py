@@ -101,6 +101,8 @@ def test_a_good_repository_is_clean(spoiled: Spoil, tool: str) -> None:
         ("actionlint", "workflows/good.yml", "workflows/bad.yml", "could not read"),
         ("actionlint", "with: {n: 1}", "with: {m: 1}", '"m" is not defined'),
         ("actionlint", "    with: {n: 1}\n", "", '"n" is required'),
+        ("slipway check", "read\n    cache-mode", "read\n      packages: read\n    cache-mode", "packages: read"),
+        ("slipway check", "with: {n: 1}", "with: {n: one}", "n"),
         ("workflow-parser", "    with: {n: 1}\n", "", "Input n is required"),
         ("workflow-parser", "with: {n: 1}", "with: {n: 1, m: 1}", "Invalid input, m is not defined"),
         ("workflow-parser", "runs-on: ubuntu-24.04", "runs-on: ubuntu-24.04\n    nope: 1", "Unexpected value 'nope'"),

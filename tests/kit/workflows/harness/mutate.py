@@ -107,7 +107,7 @@ class Court:
             return "schema"
         if standins.faults(yaml_text.read(file), self.root, file.name):
             return "inputs of the pinned actions"
-        for tool in ("actionlint", "zizmor", "workflow-parser"):
+        for tool in ("actionlint", "zizmor", "workflow-parser", "slipway check"):
             try:
                 if static.ALL[tool](self.root):
                     return tool

@@ -4,6 +4,7 @@ import functools
 import json
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -161,4 +162,23 @@ def _pins_as_folders(copy: Path) -> None:
         file.write_text(text, encoding="utf-8")
 
 
-ALL = {"zizmor": zizmor, "schemas": schemas, "actionlint": actionlint, "workflow-parser": workflow_parser}
+def slipway_check(root: Path) -> list[str]:
+    """Our own check of calls: what GitHub would refuse at start-up, permissions above all."""
+    with bare_copy(root) as copy:
+        command = [sys.executable, "-m", "slipway", "check", "--json", "-C", str(copy)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    if done.returncode not in (0, 1):
+        raise CannotCheck(f"slipway check ended {done.returncode}: {done.stderr[-600:]}")
+    found = json.loads(done.stdout)["check"]["problems"]
+    if bool(found) != bool(done.returncode):
+        raise CannotCheck(f"slipway check ended {done.returncode} with {len(found)} findings")
+    return [f"{one['rule']}: {one['file']}:{one['line']}: {one['message']}" for one in found]
+
+
+ALL = {
+    "zizmor": zizmor,
+    "schemas": schemas,
+    "actionlint": actionlint,
+    "workflow-parser": workflow_parser,
+    "slipway check": slipway_check,
+}
