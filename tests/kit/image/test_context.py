@@ -20,7 +20,7 @@ SENT = {
 }
 # Those in which the engine differs from git, fnmatch or common sense.
 QUIRKS = [
-    "", "**d", "d**", "a**c", "[!a]", "[^a]", " # a", "\\a", "!!a", "*\n!!d", "./a", "d//a", "d/../b", "\ufeffa",
+    "", "**d", "d**", "a**c", "[!a]", "[^a]", " # a", " #x", "\\a", "!!a", "*\n!!d", "./a", "d//a", "d/../b", "\ufeffa",
     "*\n!*/e",
     "d\n!d/e/f/../a", "*.md\n!README.md", "d/**\n!d/e/keep", "**/*\n!**/a", "d/e\n!d/e/f\nd/e/f/g",
 ]  # fmt: skip

@@ -29,12 +29,15 @@ def test_results_tell_when_each_began_and_how_long_it_took(line: Line) -> None:
     assert 0.1 <= second.seconds < 0.4
 
 
-def test_the_first_failure_ends_the_others(line: Line) -> None:
+@pytest.mark.parametrize(
+    "does", ["failed", "broken", Broken("x"), NotReady("x"), OSError("x"), ValueError("x")], ids=repr
+)
+def test_the_first_failure_ends_the_others(line: Line, does: Any) -> None:
     begun = time.monotonic()
-    bad = line.stage("bad", does="failed", seconds=0.1)
+    bad = line.stage("bad", does=does, seconds=0.1)
     found = line.run(bad, line.stage("slow", seconds=30), line.stage("after", "slow"), line.stage("needs", "bad"))
     assert time.monotonic() - begun < 5
-    assert found["bad"] == "failed" and found["slow"] == "cancelled"
+    assert found["bad"] in ("failed", "broken") and found["slow"] == "cancelled"
     assert found["after"] in ("skipped", "cancelled") and found["needs"] in ("skipped", "cancelled")
     assert "slow cancelled" in line.calls and "after run" not in line.calls and "needs run" not in line.calls
 
@@ -152,6 +155,8 @@ def test_a_failed_preparation_that_nobody_asks_for_harms_nobody(line: Line) -> N
 
 def test_a_preparation_is_ended_with_the_run(line: Line) -> None:
     begun = time.monotonic()
+    line.run(line.stage("bad", does="failed"), line.stage("b", "bad", prepare=30, awaits=True, finish=True))
+    line.run(line.stage("bad", does="failed"), line.stage("b", "bad", prepare=30))
     line.run(line.stage("bad", does="failed"), line.stage("b", "bad", prepare=30, awaits=True, finish=True))
     assert time.monotonic() - begun < 5
     assert "b prepare" in line.calls and "b prepared" not in line.calls

@@ -37,11 +37,16 @@ def find(setting: Any, root: Path, binary: Path = Path("/no/trivy"), hours: floa
     return asyncio.run(database.find(str(setting), root, binary, root / "log", hours))
 
 
-def layout(folder: Path, source: Path, *, name: str = "trivy.db") -> Path:
+def layout(folder: Path, source: Path, *, name: str = "trivy.db", link: str = "") -> Path:
     """The database as the artifact that registries hold."""
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w") as tar:
-        tar.add(source / "db" / "trivy.db", name)
+        if link:
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = tarfile.SYMTYPE, link
+            tar.addfile(info)
+        else:
+            tar.add(source / "db" / "trivy.db", name)
         tar.add(source / "db" / "metadata.json", "metadata.json")
     (folder / "blobs" / "sha256").mkdir(parents=True)
 
@@ -121,6 +126,12 @@ def test_a_layout_cannot_write_outside_of_its_folder(tmp_path: Path, cache: Path
     with pytest.raises(UsageError):
         find(folder, tmp_path)
     assert not list(tmp_path.rglob("evil"))
+
+
+@pytest.mark.parametrize("link", ["/etc/passwd", "../../../../etc/passwd"])
+def test_a_layout_cannot_point_outside_of_its_folder(tmp_path: Path, link: str) -> None:
+    with pytest.raises(UsageError, match="is not a database layout"):
+        find(layout(tmp_path / "layout", trivydb.write(tmp_path / "a"), link=link), tmp_path)
 
 
 def test_with_nothing_in_reach_it_is_not_ready(tmp_path: Path) -> None:

@@ -127,6 +127,22 @@ def test_nobodys_configuration_changes_the_answer(repository: Git, tmp_path: Pat
     assert source(tmp_path) == before and before.changed == 1
 
 
+def test_a_signed_commit_is_read_whatever_the_configuration(repository: Git, tmp_path: Path) -> None:
+    """`log.showSignature` puts what gpg says of a signature before everything else."""
+    plain = repository("cat-file", "commit", "HEAD")
+    head, _, message = plain.partition("\n\n")
+    signature = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n bm9uZQ==\n -----END PGP SIGNATURE-----"
+    (tmp_path / "commit").write_text(f"{head}\n{signature}\n\n{message}\n")
+    commit = repository("hash-object", "-t", "commit", "-w", str(tmp_path / "commit"))
+    repository("reset", "--quiet", "--soft", commit)
+    (tmp_path / "gpg").write_text("#!/bin/sh\ncat >/dev/null\necho gpg: says a lot >&2\nexit 1\n")
+    (tmp_path / "gpg").chmod(0o755)
+    with (tmp_path / "gitconfig").open("a") as file:
+        file.write(f"[log]\nshowSignature = true\n[gpg]\nprogram = {tmp_path}/gpg\n")
+    found = source(tmp_path)
+    assert (found.commit, found.dirty) == (commit, False)
+
+
 def test_a_folder_in_a_repository_looks_at_itself(repository: Git, tmp_path: Path) -> None:
     """Two projects in one repository: a change in the other is not this one's."""
     (tmp_path / "project" / "shop").mkdir()

@@ -5,6 +5,7 @@ import hashlib
 import io
 import os
 import tarfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ def test_several_at_once_fetch_once(pin: Callable[..., None], tmp_path: Path, mo
     pin(archive(tmp_path))
     fetched = []
     real = provision._archive
-    monkeypatch.setattr(provision, "_archive", lambda *a: (fetched.append(1), real(*a))[1])
+    monkeypatch.setattr(provision, "_archive", lambda *a: (fetched.append(1), time.sleep(0.2), real(*a))[2])
 
     async def many() -> list[Path]:
         return list(await asyncio.gather(*(provision.tool("mytool") for _ in range(5))))
