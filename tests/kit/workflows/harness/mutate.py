@@ -107,7 +107,7 @@ class Court:
             return "schema"
         if standins.faults(yaml_text.read(file), self.root, file.name):
             return "inputs of the pinned actions"
-        for tool in ("actionlint", "zizmor", "workflow-parser", "slipway check"):
+        for tool in ("actionlint", "zizmor", "slipway check"):
             try:
                 if static.ALL[tool](self.root):
                     return tool
@@ -126,7 +126,11 @@ class Court:
                 shutil.rmtree(self.folder / str(self.runs), ignore_errors=True)
             if found != (TRACES / f"{scenario.name}.txt").read_text(encoding="utf-8"):
                 return "execution"
-        return "golden table" if self._golden_differs() else ""
+        if self._golden_differs():
+            return "golden table"
+        return (
+            "workflow-parser" if static.workflow_parser(self.root) else ""
+        )  # two seconds: asked when all else is silent
 
     def _is_in_act(self, mutant: Mutant) -> bool:
         key = mutant.lost.removeprefix("- ").partition(":")[0]

