@@ -138,5 +138,14 @@ def test_text_from_outside_is_text(hostile: list[Event], show: object) -> None:
     assert "\x1b[2J" not in text and "\x1b]" not in text
 
 
+def test_the_cursor_comes_back_when_a_run_ends_in_the_middle(story: Story) -> None:
+    out = io.StringIO()
+    show = Terminal(Console(file=out, width=100, force_terminal=True, legacy_windows=False))
+    show(story[1][0])
+    assert out.getvalue().rindex("\x1b[?25l") > -1
+    show.close()
+    assert out.getvalue().rindex("\x1b[?25h") > out.getvalue().rindex("\x1b[?25l")
+
+
 def test_every_status_has_a_mark() -> None:
     assert set(MARKS) == set(get_args(Status))
