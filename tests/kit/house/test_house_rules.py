@@ -1,6 +1,7 @@
 """The rules of the house (docs: DESIGN's "Inside scripts/slipway"), read from the source itself."""
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,7 @@ def room(path: Path) -> str:
     return first.removesuffix(".py")
 
 
+@functools.cache
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
