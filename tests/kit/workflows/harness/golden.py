@@ -22,6 +22,7 @@ COLUMNS = (
     "concurrency",
     "runs-on or calls",
 )
+GUARDS = ("digest-mismatch", "if-no-files-found", "retention-days", "include-hidden-files")
 SECRET = re.compile(r"secrets(?:\.([\w-]+)|\[|\b)|github\.token")
 
 
@@ -109,11 +110,12 @@ def _steps(job: str, body: Any) -> list[str]:
         lines.append(f"{job}: continue-on-error {body['continue-on-error']}")
     for number, step in enumerate(body.get("steps", [])):
         name = step.get("id", step.get("name", str(number)))
+        given = step.get("with", {})
         if "checkout@" in step.get("uses", ""):
-            given = step.get("with", {})
-            lines.append(
-                f"{job}/{name}: checkout, persist-credentials {given.get('persist-credentials', 'TRUE BY DEFAULT')}"
-            )
+            credentials = given.get("persist-credentials", "TRUE BY DEFAULT")
+            lines.append(f"{job}/{name}: checkout, persist-credentials {credentials}")
+        # Some say what is the default today: no execution shows that they are gone, and a later default may be weaker.
+        lines += [f"{job}/{name}: {key} {given[key]}" for key in GUARDS if key in given]
         lines += [f"{job}/{name}: {k} `{step[k]}`" for k in ("if", "continue-on-error", "timeout-minutes") if k in step]
     return lines
 

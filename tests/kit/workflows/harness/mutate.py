@@ -128,9 +128,8 @@ class Court:
                 return "execution"
         if self._golden_differs():
             return "golden table"
-        return (
-            "workflow-parser" if static.workflow_parser(self.root) else ""
-        )  # two seconds: asked when all else is silent
+        # Two seconds: asked when all else is silent.
+        return "workflow-parser" if static.workflow_parser(self.root) else ""
 
     def _is_in_act(self, mutant: Mutant) -> bool:
         key = mutant.lost.removeprefix("- ").partition(":")[0]
