@@ -16,9 +16,9 @@ run: ## from source to a verified local deployment (ARGS="--fresh", SLIPWAY_PORT
 	@$(READY) $(SLIPWAY) run $(ARGS)
 
 test: ## the sample app's unit tests, then the kit's own tests (ARGS="-k name")
-	@$(READY) true
+	@$(READY) --for-tests true
 	@$(READY) --no-engine uv run --locked pytest tests/unit
-	@$(READY) $(KIT_TESTS) tests/kit $(ARGS)
+	@$(READY) --for-tests $(KIT_TESTS) tests/kit $(ARGS)
 
 test-bare: ## `make run` and `make test` on bare Debian machines (SUITE=bookworm, trixie or both)
 	@$(READY) env SUITE=$(or $(SUITE),both) $(KIT_TESTS) tests/bare $(ARGS)

@@ -19,7 +19,14 @@ LABEL = "slipway.test-bare"
 HAS = ("python3", "make", "git", "ca-certificates")
 EPOCH = "1767225600"
 # What this machine may need to reach its package index, and a bare one inside it therefore too.
-CERTIFICATES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO", "CURL_CA_BUNDLE")
+CERTIFICATES = (
+    "SSL_CERT_FILE",
+    "NODE_EXTRA_CA_CERTS",
+    "PIP_CERT",
+    "REQUESTS_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "CURL_CA_BUNDLE",
+)
 NETWORK = (
     "HTTP_PROXY",
     "HTTPS_PROXY",
@@ -95,8 +102,8 @@ def machine(suite: str, *, privileged: bool = True) -> Iterator[Machine]:
     # --init: without it a containerd that died stays a zombie, and dockerd does not come up again.
     words = ["run", "--detach", "--init", "--name", name, "--label", f"{LABEL}=machine"]
     if privileged:
-        # An overlay cannot lie on an overlay, so the engine inside gets a volume.
-        words += ["--privileged", "--volume", f"{name}:/var/lib/docker"]
+        # An overlay cannot lie on an overlay: the engine inside gets a volume, and so do those of tests in /tmp.
+        words += ["--privileged", "--volume", f"{name}:/var/lib/docker", "--volume", "/tmp"]
     for variable in CERTIFICATES:
         if os.environ.get(variable):
             words += [
