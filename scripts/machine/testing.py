@@ -56,7 +56,7 @@ def _registry(tools: Path) -> Path | None:
 def _node(tools: Path) -> Path | None:
     if shutil.which("node") and shutil.which("npm"):
         return None
-    version = re.search(r"==(\S+)", NODE.read_text())
+    version = re.search(r"(?m)^[\w-]+==(\S+)", NODE.read_text())
     folder = tools / f"node-{version[1] if version else ''}"
     if not folder.exists():
         say("for the tests: fetching Node.js from the package index (60 MB)")

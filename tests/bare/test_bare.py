@@ -61,6 +61,12 @@ def test_stop_leaves_nothing(machine: Machine) -> None:
     assert machine.run(GET + url).returncode != 0
 
 
+def test_programs_that_the_tests_need(machine: Machine) -> None:
+    """Where one is missing, `make test` would leave tests out."""
+    for program in ("node", "npm", "docker-registry", "mount", "ps"):
+        assert machine.run(f"scripts/bootstrap --for-tests {program} --version").returncode == 0, program
+
+
 @pytest.mark.skipif(os.environ.get("BARE_TEST") == "no", reason="BARE_TEST=no leaves `make test` out")
 def test_make_test_passes(machine: Machine) -> None:
     ended = machine.run("make test", timeout=2300)
