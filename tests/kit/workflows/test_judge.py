@@ -198,7 +198,8 @@ def test_interrupted(tiny: Tiny) -> None:
 
 
 def test_a_run_that_hangs_is_ended_and_leaves_nothing(tmp_path: Path, tiny: Tiny) -> None:
-    from workflows.harness.runner import Shop, strays
+    from workflows.harness.runner import Shop
+    from workflows.harness.survivors import strays
 
     shop = Shop(tmp_path / "hang")
     with pytest.raises(judge.HarnessError, match="did not end within"):

@@ -16,7 +16,8 @@ from typing import Any
 
 from workflows.harness import events, places
 from workflows.harness.registry import Registry
-from workflows.harness.runner import Run, Shop, end, strays
+from workflows.harness.runner import Run, Shop
+from workflows.harness.survivors import end, strays
 
 DOCKER = """\
 #!/bin/sh

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from workflows.harness import dialect, judge, places, plan, provision, standins, tokens, yaml_text
+from workflows.harness.survivors import MARK, end, strays
 
-MARK = "SLIPWAY_ACT_RUN"  # in the environment of everything that a run starts, so that survivors are found
 PASSED = re.compile(
     r"(SSL_CERT_(FILE|DIR)|(PIP|REQUESTS|CURL)_(CERT|CA_BUNDLE)|NODE_EXTRA_CA_CERTS|(HTTPS?|NO)_PROXY)", re.I
 )
@@ -275,20 +275,3 @@ def _execute(
                 raise judge.HarnessError(f"act did not end within {timeout} s; its log: {out}") from None
             raise
     return out.read_text(errors="replace"), err.read_text(errors="replace"), code
-
-
-def strays(folder: Path) -> list[str]:
-    """Processes that still carry the mark of a run: a `setsid` child outlives even act's death by SIGKILL."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if f"{MARK}={folder}\0".encode() in (entry / "environ").read_bytes() + b"\0":
-                found.append(f"{entry.name} {(entry / 'cmdline').read_bytes().replace(bytes(1), b' ').decode()[:200]}")
-    return found
-
-
-def end(survivors: list[str]) -> None:
-    """Kills what `strays` found, by process id."""
-    for stray in survivors:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(int(stray.split()[0]), signal.SIGKILL)
