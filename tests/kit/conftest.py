@@ -12,7 +12,7 @@ import hypothesis.configuration
 import pytest
 import trivydb
 from slipway.tools import images
-from support import REPOSITORY, Engine, Project, docker, free_port
+from support import REPOSITORY, SESSION, Engine, Project, docker, free_port
 
 # Property tests try the same examples each time, and leave no folder of their own in the repository.
 hypothesis.configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "slipway-hypothesis")
@@ -63,7 +63,7 @@ def registry_port() -> Iterator[int]:
     yield port
     docker("rm", "-fv", f"slipway-registry-{port}")
     docker("volume", "rm", "-f", f"slipway-registry-{port}")
-    Project.remove_images(f"localhost:{port}/*", "slipway.invalid/t-*")
+    Project.remove_images(f"localhost:{port}/*", f"slipway.invalid/t-{SESSION}-*")
 
 
 @pytest.fixture(scope="session")

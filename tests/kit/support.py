@@ -22,6 +22,7 @@ from typing import Any
 from slipway.tools.docker import project_id
 
 REPOSITORY = Path(__file__).parents[2]
+SESSION = secrets.token_hex(2)  # two sessions on one machine leave each other's images alone
 MARK = "SLIPWAY_TEST_MARK"  # in the environment of everything that a test starts, so that survivors are found
 
 SERVER = '''\
@@ -230,7 +231,7 @@ class Project:
     ) -> "Project":
         """Write the default files, and those given: name → text, or None for a file that is not to be."""
         # A name of its own: names of images and of compose projects come from the folder's.
-        root = folder / f"t-{secrets.token_hex(3)}"
+        root = folder / f"t-{SESSION}-{secrets.token_hex(2)}"
         root.mkdir(parents=True)
         scratch = Path(tempfile.mkdtemp(prefix="sw-"))
         port = free_port()
@@ -394,9 +395,13 @@ class Project:
 
     @staticmethod
     def remove_images(*patterns: str) -> None:
+        """Remove images by name: by their id, the same image of another session's project would go too."""
         filters = [word for p in patterns for word in ("--filter", f"reference={p}")]
-        if ids := docker("image", "ls", "-q", "--no-trunc", *filters).stdout.split():
-            docker("rmi", "-f", *dict.fromkeys(ids))
+        row = "{{.Repository}} {{.Tag}} {{.Digest}}"
+        listing = docker("image", "ls", "--digests", "--no-trunc", "--format", row, *filters).stdout
+        rows = [line.split(" ") for line in listing.splitlines()]
+        if names := [f"{name}@{digest}" if tag == "<none>" else f"{name}:{tag}" for name, tag, digest in rows]:
+            docker("rmi", *names)
 
 
 def survivors(mark: str) -> list[tuple[int, str]]:
