@@ -126,7 +126,7 @@ def _start() -> Info:
         _drop_stale_pid_file()
         LOG.parent.mkdir(parents=True, exist_ok=True)
         with LOG.open("wb") as log:
-            # In a session of its own: it outlives this command, and Ctrl-C at `make run` is not meant for it.
+            # A process group of its own: it outlives this command, and Ctrl-C at `make run` is not meant for it.
             process = subprocess.Popen(
                 ["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True
             )
