@@ -207,6 +207,8 @@ def verdict(scheduler: Scheduler, missing: str, interrupted: bool) -> tuple[RunS
         code, reason = min(failures, key=lambda failure: WORST.index(failure[0]))
         status: RunStatus = "not-ready" if code == ExitCode.NOT_READY else "failed"
         return status, code, reason
+    if scheduler.left:
+        return "not-ready", ExitCode.NOT_READY, scheduler.left[0]
     if missing and any(s.engine for s in scheduler.selection.stages):
         return "not-ready", ExitCode.NOT_READY, missing
     if degraded := next((o for o in outcomes if o.status == "degraded"), None):

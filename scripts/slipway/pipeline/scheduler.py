@@ -31,6 +31,7 @@ class Scheduler:
     begun: float = 0.0
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     results: dict[str, StageResult] = field(default_factory=dict)
+    left: list[str] = field(default_factory=list)  # what could not be cleaned up, for people
     _tasks: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
     _preparations: dict[str, "asyncio.Task[Any]"] = field(default_factory=dict)
     _finishes: list["asyncio.Task[None]"] = field(default_factory=list)
@@ -206,6 +207,7 @@ class Scheduler:
     async def _clean_up(self) -> None:
         for result in await asyncio.gather(*self._finishes, return_exceptions=True):
             if isinstance(result, BaseException):
+                self.left.append(str(result))
                 _append(self.context.folder / "clean-up.log", f"{result}\n")
 
     async def _cancel(self, tasks: "dict[str, asyncio.Task[Any]]") -> None:

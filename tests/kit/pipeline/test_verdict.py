@@ -6,7 +6,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from slipway.errors import ExitCode
+from slipway.errors import ExitCode, SlipwayError
 from slipway.pipeline import run as runs
 from slipway.pipeline.result import encode
 from slipway.report import schema
@@ -144,3 +144,8 @@ def test_schema_is_always_there() -> None:
     """`schema` is required: who reads a result can tell what it reads."""
     assert "schema" in read("result.schema.json")["$defs"]["RunResult"]["required"]
     assert "schema" in read("events.schema.json")["$defs"]["Event"]["required"]
+
+
+def test_what_could_not_be_removed_is_said_and_no_pass(line: Line) -> None:
+    line.run(line.stage("a", finish=SlipwayError("left behind: network x")))
+    assert runs.verdict(line.scheduler, "", False) == ("not-ready", ExitCode.NOT_READY, "left behind: network x")
