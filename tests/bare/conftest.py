@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import bare
 import pytest
 
 SUITES = {"bookworm": ["bookworm"], "trixie": ["trixie"], "both": ["bookworm", "trixie"]}
+
+
+def pytest_configure() -> None:
+    """A terminated run takes its machines along, as an interrupted one does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
