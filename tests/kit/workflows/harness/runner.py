@@ -23,6 +23,14 @@ from workflows.harness.survivors import MARK, end, strays
 PASSED = re.compile(
     r"(SSL_CERT_(FILE|DIR)|(PIP|REQUESTS|CURL)_(CERT|CA_BUNDLE)|NODE_EXTRA_CA_CERTS|(HTTPS?|NO)_PROXY)", re.I
 )
+# act does not wait for the output of a step that fails (host_environment.go: `cmd.Run` fails, return), and on a busy
+# machine loses it, 1 in 250 times here; the result is right all the same. So a shell that fails lingers for a moment.
+SHELL = """#!/bin/sh
+/bin/bash "$@"
+code=$?
+[ $code = 0 ] || sleep 0.3
+exit $code
+"""
 _two_at_once = threading.BoundedSemaphore(2)
 
 
@@ -79,6 +87,10 @@ class Shop:
         for name in ("home", "state/repos", "repo/.github/workflows", "kit", "tmp"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         (self.folder / "empty").touch()
+        shell = self.folder / "shell" / "bash"
+        shell.parent.mkdir(exist_ok=True)
+        shell.write_text(SHELL)
+        shell.chmod(0o755)
 
     @property
     def state(self) -> Path:
@@ -218,7 +230,7 @@ class Shop:
         system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         kept = {name: value for name, value in os.environ.items() if PASSED.fullmatch(name)}
         return kept | {
-            "PATH": ":".join([*self.path, system]),
+            "PATH": ":".join([*self.path, str(self.folder / "shell"), system]),
             "HOME": home,
             "XDG_CONFIG_HOME": f"{home}/.config",
             "XDG_CACHE_HOME": f"{home}/.cache",
