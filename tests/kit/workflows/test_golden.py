@@ -19,7 +19,7 @@ def test_golden_table() -> None:
 
 
 def test_the_files_of_the_design_are_there() -> None:
-    wanted = {*STAGES, "verify", "publish", "deploy", "code-scanning", "rescan", "ci", "kit", "release", "selftest"}
+    wanted = {*STAGES, "verify", "publish", "deploy", "code-scanning", "rescan", "ci", "kit", "release"}
     assert wanted <= {name.removesuffix(".yml") for name in FILES}
 
 
