@@ -124,10 +124,11 @@ class Bench:
                 labels = _out("docker", kind, "inspect", "--format", "{{json .}}", identifier)
                 if str(self.folder) in labels or self.name in labels:
                     _out("docker", kind, "rm", "-f", identifier)
-        for reference in (f"{self.image}*", f"slipway.invalid/{self.name}*"):
-            images = _out("docker", "image", "ls", "-q", "--filter", f"reference={reference}").split()
-            if images:
-                _out("docker", "rmi", "-f", *images)
+        # By name: an image may have names of several projects, and an id would not go while one of them is left.
+        for line in _out("docker", "image", "ls", "--format", "{{.Repository}} {{.Tag}} {{.ID}}").splitlines():
+            repository, tag, identifier = line.split(" ")
+            if repository in (self.image, f"slipway.invalid/{self.name}"):
+                _out("docker", "rmi", "-f", identifier if tag == "<none>" else f"{repository}:{tag}")
 
 
 def _out(*command: str) -> str:
