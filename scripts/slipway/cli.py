@@ -38,6 +38,11 @@ class Group(click.Group):
     @staticmethod
     def _fail(message: str, code: int) -> None:
         click.echo(f"slipway: {message}", err=True)
+        from slipway import github
+        from slipway.github import commands
+
+        if github.on_runner():
+            click.echo(commands.annotation("error", message, title="slipway"))
         sys.exit(code)
 
 
