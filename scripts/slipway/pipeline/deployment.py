@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from slipway import config
-from slipway.errors import NotReady, UsageError
+from slipway.errors import UsageError
 from slipway.image.reference import by_digest
 from slipway.pipeline import folder as folders
 from slipway.pipeline.graph import STAGES, Selection
@@ -57,9 +57,5 @@ def _last(state: Path) -> str:
 
 async def _version(reference: str) -> str:
     """The commit that an image was built from; pulls it where the engine has it not yet."""
-    if await docker.image(reference) is None:
-        done = await docker.docker("pull", "--quiet", reference, timeout=600)
-        if not done.ok:
-            raise NotReady(f"{reference} cannot be pulled: {done.last_line()}. Log in, or publish it first.")
-    found = await docker.image(reference) or {}
+    found = await docker.pulled(reference)
     return str(((found.get("Config") or {}).get("Labels") or {}).get(REVISION) or "")

@@ -59,10 +59,7 @@ def _space(state: Path) -> Iterator[Path]:
 
 async def _export(reference: str, layout: Path) -> None:
     """The image as an OCI layout: what the engine saves is one, under the digest that was asked for."""
-    if await docker.image(reference) is None:
-        pulled = await docker.docker("pull", "--quiet", reference, timeout=600)
-        if not pulled.ok:
-            raise NotReady(f"{reference} cannot be pulled: {pulled.last_line()}. Log in, or publish it first.")
+    await docker.pulled(reference)
     archive = layout.with_suffix(".tar")
     saved = await docker.docker("save", "--output", archive, reference, timeout=600)
     if not saved.ok:

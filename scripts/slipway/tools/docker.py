@@ -128,6 +128,20 @@ async def image(reference: str) -> dict[str, Any] | None:
     return json.loads(done.out)[0] if done.ok else None
 
 
+async def pulled(reference: str) -> dict[str, Any]:
+    """What the engine knows of an image, which it pulls where it has it not yet.
+
+    Raises:
+        NotReady: it cannot be had.
+    """
+    if found := await image(reference):
+        return found
+    done = await docker("pull", "--quiet", reference, timeout=600)
+    if not done.ok:
+        raise NotReady(f"{reference} cannot be pulled: {done.last_line()}. Log in, or publish it first.")
+    return await image(reference) or {}
+
+
 async def containers(*filters: str) -> list[dict[str, Any]]:
     """Full descriptions of the containers, running or not, that match all `filters` (label=…, name=…)."""
     words = [word for f in filters for word in ("--filter", f)]
