@@ -63,7 +63,7 @@ def server(migrated):
 
 
 def test_drains_then_finishes_what_is_in_flight_then_ends(server):
-    process, port = server(APP_FAIL="slow", APP_SLOW_SECONDS="0.9", WEB_DRAIN_SECONDS="60")
+    process, port = server(APP_FAIL="slow", APP_SLOW_SECONDS="0.5", WEB_DRAIN_SECONDS="60")
     answers = []
     in_flight = threading.Thread(target=lambda: answers.append(get(port, "/")))
     in_flight.start()
@@ -82,11 +82,11 @@ def test_drains_then_finishes_what_is_in_flight_then_ends(server):
 
 
 def test_the_drain_ends_by_itself(server):
-    process, port = server(WEB_DRAIN_SECONDS="0.3")
+    process, port = server(WEB_DRAIN_SECONDS="0.1")
     started = time.monotonic()
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=30) == 0
-    assert time.monotonic() - started >= 0.3
+    assert time.monotonic() - started >= 0.1
 
 
 def test_refuses_to_start_with_one_line_that_names_everything():

@@ -1,13 +1,15 @@
 """Scan: the real Trivy on the digest. Without a vulnerability database the result is degraded, never green."""
 
+import asyncio
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from slipway.config import seconds
 from slipway.errors import Broken, NotReady
-from slipway.image import layout
+from slipway.image import layers, layout
 from slipway.policy import scan as policy
 from slipway.policy.finding import severe
 from slipway.stages import build
@@ -15,6 +17,7 @@ from slipway.stages.base import Context, Outcome, Stage, failed
 from slipway.tools import database, provision, trivy
 from slipway.tools.database import Database
 
+ANALYSES_LIMIT = 50_000_000  # bytes; the kept file grows with each new layer, and is begun anew beyond this
 FUTURE_HOURS = 1.0  # how far ahead of our clock a database may be
 
 
@@ -39,10 +42,7 @@ async def run(context: Context) -> Outcome:
     _fresh(data, seconds(settings.database_age) / 3600)
     context.doing("scanning")
     scanner = trivy.Trivy(binary, data.cache if data else context.folder / "no-database", context.log)
-    report = await scanner.scan(
-        build.layout_folder(context), vulnerabilities=data is not None, timeout=seconds(settings.timeout)
-    )
-    _trust(report, image)
+    report = await _report(context, scanner, image, data is not None)
     (context.folder / "scan.json").write_text(json.dumps(_without_configuration(report)))
     sbom = context.state / "sbom.cdx.json"  # beside the layout that it speaks of: both are handed over together
     await scanner.sbom(_without_configuration(report), sbom)
@@ -58,6 +58,32 @@ async def run(context: Context) -> Outcome:
         return Outcome("degraded", summary, tuple(found), facts=facts)
     summary = f"{facts['packages']} packages, {listed} · data {data.age_hours(datetime.now(UTC)):.0f} h old"
     return Outcome("passed", summary, tuple(found), facts=facts)
+
+
+async def _report(context: Context, scanner: trivy.Trivy, image: layout.Image, known: bool) -> dict[str, Any]:
+    """Trivy's report, itself checked against the image.
+
+    What it learns of each layer is kept for the next scan (docs/decisions/0007): only of layers that were proven, on
+    no runner, where code of the project may have planted it, and it is thrown away as soon as anything is wrong.
+    """
+    folder, limit = build.layout_folder(context), seconds(context.settings.scan.timeout)
+    kept = context.state / "analyses" / f"trivy-{provision.pins()['trivy']['version']}.db"
+    if not await asyncio.to_thread(layers.proven, folder, image) or os.environ.get("CI"):
+        report = await scanner.scan(folder, vulnerabilities=known, timeout=limit)
+        _trust(report, image)
+        return report
+    try:
+        report = await scanner.scan(folder, vulnerabilities=known, timeout=limit, analyses=kept)
+        _trust(report, image)
+    except Broken:
+        if not kept.is_file():
+            raise
+        kept.unlink()
+        return await _report(context, scanner, image, known)
+    kept.with_suffix(".new").replace(kept)
+    if kept.stat().st_size > ANALYSES_LIMIT:
+        kept.unlink()
+    return report
 
 
 def _count(number: int) -> str:

@@ -5,6 +5,7 @@ Its exit code is not believed (facts: 18 ways to end green with findings missing
 
 import json
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,15 +33,21 @@ class Trivy:
         home = cwd / "home"
         home.mkdir(exist_ok=True)
         environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": os.fspath(home), "TMPDIR": os.fspath(cwd)}
+        environment["GOGC"] = "400"  # collects its garbage less often: 400 MB instead of 240, a sixth less work
         # `env -i`: a TRIVY_* variable of the user would be obeyed, and one such hides every finding.
         words = [f"{name}={value}" for name, value in environment.items()]
         return await process.run("env", "-i", *words, self.binary, *args, cwd=cwd, timeout=timeout, log=self.log)
 
-    async def scan(self, layout: Path, *, vulnerabilities: bool, timeout: float) -> dict[str, Any]:
+    async def scan(
+        self, layout: Path, *, vulnerabilities: bool, timeout: float, analyses: Path | None = None
+    ) -> dict[str, Any]:
         """The unfiltered report on an image layout.
 
         Args:
             vulnerabilities: False where there is no database: secrets, configuration and packages are still read.
+            analyses: what Trivy kept of layers that it has read, by diffID (four seconds become one). It is believed
+                blindly, so only layers that were proven may ever be read with it. Trivy works on a copy; the new
+                one is left beside it as `.new`, for the caller to keep. None: memory only.
 
         Raises:
             Broken: Trivy crashed, was ended, or wrote something that is not its report.
@@ -50,13 +57,18 @@ class Trivy:
             folder = Path(name)
             (folder / "image").symlink_to(layout)
             report = folder / "report.json"
+            cache, backend = _cache(folder / "cache", self.cache, analyses), "fs" if analyses else "memory"
             done = await self._call(
-                "image", "--input", "image", "--cache-dir", self.cache, "--cache-backend", "memory", *_ALONE,
+                "image", "--input", "image", "--cache-dir", cache, "--cache-backend", backend, *_ALONE,
                 "--secret-config", "absent.yaml", "--scanners", scanners, "--image-config-scanners", "misconfig",
                 "--skip-check-update", *_OFFLINE, "--list-all-pkgs", "--exit-code", "10", "--exit-on-eol", "11",
                 "--format", "json", "--output", report, cwd=folder, timeout=timeout,
             )  # fmt: skip
-            return _report(done, report)
+            content = _report(done, report)
+            if analyses and (learnt := cache / "fanal" / "fanal.db").is_file():
+                analyses.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(learnt, analyses.with_suffix(".new"))
+            return content
 
     async def sbom(self, report: dict[str, Any], target: Path) -> None:
         """Write a CycloneDX SBOM of a report's packages.
@@ -93,6 +105,16 @@ class Trivy:
             )  # fmt: skip
         if done.code != 0 or done.timed_out:
             raise NotReady(f"{repository}: {done.last_line()[:200]}")
+
+
+def _cache(folder: Path, database: Path, analyses: Path | None) -> Path:
+    """A cache folder for one scan: the database by a link, analyses of layers as a copy of our own."""
+    (folder / "fanal").mkdir(parents=True)
+    if (database / "db").is_dir():
+        (folder / "db").symlink_to(database / "db")
+    if analyses and analyses.is_file():
+        shutil.copyfile(analyses, folder / "fanal" / "fanal.db")
+    return folder
 
 
 def _report(done: process.Finished, path: Path) -> dict[str, Any]:

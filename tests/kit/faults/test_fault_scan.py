@@ -226,3 +226,21 @@ def test_a_swapped_layer_is_noticed_and_built_again(project: Callable[..., Proje
     assert again.stage("build")["status"] == "passed", "not reused"
     assert again.record["image"]["digest"] == digest
     assert blob.read_bytes() == good
+
+
+def test_what_the_scanner_kept_of_layers_is_damaged(project: Callable[..., Project]) -> None:
+    shop = with_gunicorn(project, "20.1.0")
+    assert shop.run(*ONLY).rules("scan") == ["CVE-2024-1135"]
+    (kept,) = (shop.root / ".slipway/analyses").glob("*.db")
+    assert kept.stat().st_size
+    kept.write_bytes(secrets.token_bytes(40000))
+    done = shop.run(*ONLY, "--fresh")
+    assert done.code == 1, done.text
+    assert done.rules("scan") == ["CVE-2024-1135"]
+    assert kept.stat().st_size > 40000, "made anew"
+
+
+def test_a_runner_keeps_nothing_of_layers(project: Callable[..., Project]) -> None:
+    shop = with_gunicorn(project, "20.1.0")
+    assert shop.run(*ONLY, CI="true").rules("scan") == ["CVE-2024-1135"]
+    assert not (shop.root / ".slipway/analyses").exists()

@@ -1,10 +1,13 @@
 """Two runs at once: in one folder the second is told to wait; in two folders both go through."""
 
+import contextlib
+import os
+import secrets
 import signal
 from collections.abc import Callable
 
 import pytest
-from support import Project, docker, free_port
+from support import Project, docker, free_port, survivors, until
 
 pytestmark = pytest.mark.engine
 
@@ -25,12 +28,18 @@ def test_in_one_folder(project: Callable[..., Project]) -> None:
 
 def test_a_killed_run_holds_no_lock(project: Callable[..., Project]) -> None:
     shop = project()
-    shop.replace("Dockerfile", "RUN install", "RUN sleep 616\nRUN install")
+    # Never the same twice: the layer of a build that nobody ended in time would be there next time.
+    nap = f"sleep 61.{secrets.randbelow(10**6)}"
+    shop.replace("Dockerfile", "RUN install", f"RUN {nap}\nRUN install")
     first = shop.start("build")
-    first.seen("build", "stage-doing", "sleep 616")
+    first.seen("build", "stage-doing", nap)
     first.process.kill()
     first.process.wait()
     assert shop.run("lint").code == 0
+    for pid, _ in survivors(shop.root.name):  # what SIGKILL orphaned: it ends when it next has something to say
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    until(lambda: not survivors(shop.root.name), "orphans are gone")
 
 
 def test_in_two_folders_with_a_registry_that_neither_has_started(project: Callable[..., Project]) -> None:

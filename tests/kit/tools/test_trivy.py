@@ -123,6 +123,27 @@ def test_without_a_database_secrets_are_still_found(trivy: Path, tmp_path: Path)
     assert len(tool.packages(report)) == 2
 
 
+def test_what_it_kept_of_layers_gives_the_same_report_and_new_data_are_asked_again(
+    trivy: Path, database: Path, tmp_path: Path
+) -> None:
+    image, kept = layout(tmp_path / "image", app(**{"app/.env": SECRET})), tmp_path / "kept" / "analyses.db"
+    knows_nothing = trivydb.write(tmp_path / "knows-nothing", advisories=[])
+
+    def again(data: Path) -> dict[str, Any]:
+        scanner = Trivy(trivy, data, tmp_path / "log")
+        report = asyncio.run(scanner.scan(image, vulnerabilities=True, timeout=60, analyses=kept))
+        kept.with_suffix(".new").replace(kept)
+        return {name: part for name, part in report.items() if name not in ("ReportID", "CreatedAt")}
+
+    assert rules(again(knows_nothing)) == {"github-pat"}
+    first = again(database)
+    assert {"CVE-2024-1135", "github-pat"} <= rules(first)
+    (layer,) = [blob for blob in (image / "blobs" / "sha256").iterdir() if blob.read_bytes()[:2] == b"\x1f\x8b"]
+    layer.write_bytes(b"")  # were it opened, the scan would break: it is the kept file that makes it fast
+    assert again(database) == first
+    assert not (database / "fanal").exists()
+
+
 def test_an_operating_system_whose_packages_are_gone_is_broken(trivy: Path, database: Path, tmp_path: Path) -> None:
     """Trivy warns of it, ends with 0 and reports the Python packages alone."""
     files = {name: text for name, text in app("23.0.0").items() if "dpkg" not in name}
@@ -213,8 +234,8 @@ def test_a_scanner_sees_nothing_of_our_environment(
     spy = f"open({str(tmp_path / 'seen')!r}, 'w').write(json.dumps([dict(os.environ), os.listdir(), os.getcwd()]));"
     scan(program("trivy", spy + pretend(CLEAN, 0)), tmp_path, tmp_path, None)
     environment, files, folder = json.loads((tmp_path / "seen").read_text())
-    assert set(environment) <= {"PATH", "HOME", "TMPDIR", "LC_CTYPE"}
-    assert sorted(files) == ["home", "image"]
+    assert set(environment) <= {"PATH", "HOME", "TMPDIR", "GOGC", "LC_CTYPE"}
+    assert sorted(files) == ["cache", "home", "image"]
     assert not Path(folder).exists(), "its folder stays behind"
 
 
