@@ -15,7 +15,7 @@ help: ## what there is
 		printf '  make %-10s %s\n' "$$target" "$$text"; done
 
 run: ## from source to a verified local deployment (ARGS="--fresh", SLIPWAY_PORT=8001)
-	@$(READY) $(SLIPWAY) run $(ARGS)
+	@$(READY) sh -c '$${SLIPWAY_NO_ENGINE:+scripts/without-engine} "$$@"' sh $(SLIPWAY) run $(ARGS)
 
 test: ## the sample app's unit tests, then the kit's own tests (ARGS="-k name")
 	@$(READY) --for-tests true

@@ -75,6 +75,18 @@ def test_no_engine_can_run(unprivileged: Machine) -> None:
     assert "because: no Docker engine can run here" in goes_on.stdout and "uv 0." in goes_on.stdout
 
 
+def test_make_run_does_what_needs_no_engine(unprivileged: Machine) -> None:
+    ended = unprivileged.run("make run")
+    assert ended.returncode == 3 or "make: *** [Makefile" in ended.stdout and "Error 3" in ended.stdout
+    assert re.search(r"(?m)^lint: passed", ended.stdout), "lint is done"
+    assert re.search(r"workflow|no finding", ended.stdout), "the workflows are checked"
+    commit = unprivileged.run("git rev-parse HEAD").stdout.strip()
+    assert f"the app answers on SQLite (page 200, version {commit[:12]})" in ended.stdout
+    assert "Not done: everything from build on" in ended.stdout
+    assert unprivileged.run("git status --porcelain").stdout.strip() == ""
+    assert unprivileged.run("pgrep -f 'flask --app'").returncode != 0, "it is stopped again"
+
+
 def test_package_index_out_of_reach(unprivileged: Machine) -> None:
     unprivileged.run("rm -rf .slipway")
     error = refused(unprivileged.run("scripts/bootstrap", UV_DEFAULT_INDEX="http://user:secret@127.0.0.1:9/simple"))

@@ -1,13 +1,15 @@
 """A repository with only a Dockerfile and a folder of tests works, with nothing configured."""
 
+import json
 import signal
 import subprocess
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import slipway
-from support import STACK, Project, docker, until
+from support import REPOSITORY, STACK, Project, docker, until
 
 pytestmark = pytest.mark.engine
 DOCKERFILE = """\
@@ -58,6 +60,20 @@ def test_tests_run_in_the_built_image_with_pytest_beside_it(
     red = shop.run("test")
     assert (red.code, red.stage("test")["reason"]) == (1, "1 failed"), red.text
     assert red.stage("build")["status"] in ("reused", "passed")
+
+
+def test_without_a_bake_file_the_dockerfile_takes_its_images_as_arguments(
+    project: Callable[..., Project], base_images: dict[str, str]
+) -> None:
+    """So that a stand-in can take the place of an image that is out of reach."""
+    pinned = tomllib.loads((REPOSITORY / "images.toml").read_text())["PYTHON_IMAGE"]
+    dockerfile = DOCKERFILE.replace("FROM {PYTHON_IMAGE}", f"ARG PYTHON_IMAGE={pinned}\nFROM ${{PYTHON_IMAGE}}")
+    shop = bare(project, base_images, Dockerfile=dockerfile, **{"images.toml": f'PYTHON_IMAGE = "{pinned}"\n'})
+    done = shop.run("build")
+    assert done.code == 0, done.text
+    base = json.loads(docker("image", "inspect", base_images["PYTHON_IMAGE"]).stdout)[0]["RootFS"]["Layers"]
+    made = json.loads(docker("image", "inspect", done.record["image"]["digest"]).stdout)[0]["RootFS"]["Layers"]
+    assert made[: len(base)] == base
 
 
 def test_plain_pytest_cleans_up_after_sigterm(project: Callable[..., Project], base_images: dict[str, str]) -> None:
