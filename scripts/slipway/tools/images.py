@@ -66,10 +66,12 @@ async def choose(root: Path, environ: Mapping[str, str] = os.environ) -> Images:
     """Take each pinned image where the engine has it or its registry can be reached, else its stand-in."""
     pinned = named(root)
     # A frozen engine never answers: what it is asked first ends when the look at it ends.
-    row = "{{.Repository}}:{{.Tag}} {{.Digest}}"
-    listing = await docker("image", "ls", "--digests", "--no-trunc", "--format", row, timeout=PREFLIGHT_SECONDS)
-    rows = [row.split(" ") for row in listing.out.splitlines()]
-    names, digests = {row[0] for row in rows}, {row[-1] for row in rows}
+    # By name and not `image ls`, which adds up the size of every image on the machine first (0.2 s for some sixty).
+    asked = [name for reference in pinned.values() for name in (reference.rpartition("@")[2], stand_in(reference))]
+    row = "{{.Id}}{{range .RepoTags}} {{.}}{{end}}{{range .RepoDigests}} {{.}}{{end}}"
+    found = await docker("image", "inspect", "--format", row, *asked, timeout=PREFLIGHT_SECONDS)
+    names = set(found.out.split())
+    digests = {name.rpartition("@")[2] for name in names}
     mode = environ.get("SLIPWAY_OFFLINE", "auto")
     reach: dict[str, bool] = {}
     if mode == "auto":

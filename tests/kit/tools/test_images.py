@@ -1,6 +1,7 @@
 """Which images a run uses: pinned ones, or their stand-ins where no registry can be reached."""
 
 import asyncio
+import json
 import socket
 import tomllib
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from slipway.errors import UsageError
 from slipway.tools import images
+from support import docker
 
 Program = Callable[[str, str], Path]
 DIGEST = "sha256:" + "a" * 64
@@ -90,3 +92,18 @@ def test_what_can_be_reached() -> None:
         assert asyncio.run(images.reachable(f"127.0.0.1:{port}"))
     assert not asyncio.run(images.reachable(f"127.0.0.1:{port}"))
     assert not asyncio.run(images.reachable("no-such-host.invalid"))
+
+
+@pytest.mark.engine
+def test_the_real_engine_is_asked_by_name(base_images: dict[str, str], tmp_path: Path) -> None:
+    """An image that it has is taken as it is, whatever may be reached; one that it has not is no error."""
+    python = base_images["PYTHON_IMAGE"]
+    (digest,) = {r.rpartition("@")[2] for r in json.loads(docker("image", "inspect", python).stdout)[0]["RepoDigests"]}
+    here, absent = (
+        f"nowhere.invalid/library/other:1@{digest}",
+        f"nowhere.invalid/library/python:3.13-slim-trixie@{DIGEST}",
+    )
+    (tmp_path / "images.toml").write_text(f'HERE = "{here}"\nABSENT = "{absent}"\n')
+    found = asyncio.run(images.choose(tmp_path, {}))
+    assert found.variables["HERE"] == here
+    assert found.variables["ABSENT"] == (python if python.startswith(images.STAND_INS) else absent)
