@@ -3,13 +3,13 @@ import json
 
 import pytest
 
-from app import assets
+from app import assets, digest
 
 
 @pytest.fixture
 def built(make_app, tmp_path, monkeypatch):
     monkeypatch.setattr(assets, "DIST", tmp_path / "dist")
-    assets.build(assets.SOURCE, assets.DIST)
+    digest.build(digest.SOURCE, assets.DIST)
     return make_app().test_client()
 
 
@@ -17,16 +17,16 @@ def test_names_follow_the_content(tmp_path):
     (tmp_path / "in").mkdir()
     file = tmp_path / "in" / "a.css"
     file.write_text("one")
-    first = assets.build(tmp_path / "in", tmp_path / "out")["a.css"]
+    first = digest.build(tmp_path / "in", tmp_path / "out")["a.css"]
     file.write_text("two")
-    second = assets.build(tmp_path / "in", tmp_path / "out")["a.css"]
+    second = digest.build(tmp_path / "in", tmp_path / "out")["a.css"]
     assert first != second
     assert (tmp_path / "out" / first).read_text() == "one"
 
 
 def test_the_same_files_give_the_same_bytes(tmp_path):
     for name in ("one", "two"):
-        assets.build(assets.SOURCE, tmp_path / name)
+        digest.build(digest.SOURCE, tmp_path / name)
     one, two = ({f.name: f.read_bytes() for f in (tmp_path / name).iterdir()} for name in ("one", "two"))
     assert one == two
 

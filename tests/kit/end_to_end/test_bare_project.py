@@ -23,24 +23,14 @@ CMD ["python", "-m", "http.server", "8000"]
 
 def bare(project: Callable[..., Project], images: dict[str, str], **files: str) -> Project:
     names = (
-        "server.py",
-        "mode.txt",
-        "check.py",
-        "checks.txt",
-        "slipway.toml",
-        ".dockerignore",
-        "images.toml",
-        "note.txt",
-    )
-    return project(
-        **dict.fromkeys(names),
-        **{
-            "Dockerfile": DOCKERFILE.format(**images),
-            "shop.py": "def total(prices):\n    return sum(prices)\n",
-            "tests/test_shop.py": "import shop\n\n\ndef test_total():\n    assert shop.total([1, 2]) == 3\n",
-        }
-        | files,
-    )
+        "server.py", "mode.txt", "check.py", "checks.txt", "slipway.toml", ".dockerignore", "images.toml", "note.txt",
+    )  # fmt: skip
+    own = {
+        "Dockerfile": DOCKERFILE.format(**images),
+        "shop.py": "def total(prices):\n    return sum(prices)\n",
+        "tests/test_shop.py": "import shop\n\n\ndef test_total():\n    assert shop.total([1, 2]) == 3\n",
+    }
+    return project(**{**dict.fromkeys(names), **own, **files})
 
 
 def test_tests_run_in_the_built_image_with_pytest_beside_it(
