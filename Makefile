@@ -1,14 +1,12 @@
 # Each target does the set-up that it needs. On a machine that has nothing, start with: make run
 .DEFAULT_GOAL := help
-.PHONY: help run test test-workflows test-bare bench stop clean check doctor
+.PHONY: help run test test-bare bench stop clean check doctor
 
 # Not a version manager's `python3`, where the system has its own: that costs 0.2 s a call.
 PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
 READY := $(PYTHON) scripts/bootstrap
 SLIPWAY := uv run --project scripts --locked --no-dev slipway
 KIT_TESTS := uv run --project scripts --locked pytest
-
-ON_THE_ENGINE := tests/kit/workflows/test_on_the_engine.py
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do \
@@ -20,11 +18,7 @@ run: ## from source to a verified local deployment (ARGS="--fresh", SLIPWAY_PORT
 test: ## the sample app's unit tests, then the kit's own tests (ARGS="-k name")
 	@$(READY) --for-tests true
 	@$(READY) --no-engine uv run --locked pytest tests/unit
-	@$(READY) --for-tests $(KIT_TESTS) tests/kit --ignore=$(ON_THE_ENGINE) $(ARGS)
-	@echo "left out: $(ON_THE_ENGINE), not seen green in one go yet: make test-workflows"
-
-test-workflows: ## the workflows executed by act on the real engine (not in `make test` yet)
-	@$(READY) --for-tests $(KIT_TESTS) $(ON_THE_ENGINE) $(ARGS)
+	@$(READY) --for-tests $(KIT_TESTS) tests/kit $(ARGS)
 
 test-bare: ## `make run` and `make test` on bare Debian machines (SUITE=bookworm, trixie or both)
 	@$(READY) env SUITE=$(or $(SUITE),both) $(KIT_TESTS) tests/bare $(ARGS)
