@@ -1,5 +1,7 @@
-"""Lint: the Dockerfile by hadolint and BuildKit's checks, the compose files by compose itself and by our rules."""
+"""Lint: the Dockerfile by hadolint and BuildKit's checks, the compose files by compose itself and by our rules, the
+workflows by what GitHub would refuse."""
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from slipway.policy import compose as compose_rules
 from slipway.policy.finding import Finding, Severity
 from slipway.stages.base import Context, Outcome, Stage, failed
 from slipway.tools import buildx, compose, hadolint, process, provision
+from slipway.workflows import default_files
 
 LEVELS: dict[str, Severity] = {"error": "HIGH", "warning": "MEDIUM", "info": "LOW", "style": "LOW"}
 WIKI = "https://github.com/hadolint/hadolint/wiki/"
@@ -19,7 +22,7 @@ def inputs(context: Context) -> list[Path]:
     """The files that this stage reads."""
     settings = context.settings
     names = (settings.build.dockerfile, settings.build.bake, *_compose_files(context))
-    return [context.root / name for name in names]
+    return [*(context.root / name for name in names), *default_files(context.root)]
 
 
 def _compose_files(context: Context) -> list[str]:
@@ -43,9 +46,12 @@ async def run(context: Context) -> Outcome:
             Finding("dockerfile", "HIGH", f"{context.settings.build.dockerfile} does not exist"),
             mend="write one, or name it: [build] dockerfile in slipway.toml",
         )
-    files = _compose_files(context)
+    files, workflows = _compose_files(context), default_files(context.root)
     results = await process.together(
-        _hadolint(context, dockerfile), _checks(context), *[_compose(context, f) for f in files]
+        _hadolint(context, dockerfile),
+        _checks(context),
+        asyncio.to_thread(_workflows, context.root, workflows),
+        *[_compose(context, f) for f in files],
     )
     findings = [finding for found in results for finding in found]
     checks = "" if context.engine and context.engine.checks else " · BuildKit checks need buildx 0.15"
@@ -55,7 +61,7 @@ async def run(context: Context) -> Outcome:
         said = f"{count} finding{'s' * (count != 1)} stop{'s' * (count == 1)} this change"
         return failed(said, *findings, mend=first.mend or f"mend {first.file}:{first.line} and run again")
     unread = sum(f.rule == "compose-unchecked" for f in findings)
-    number = 1 + len(files) - unread
+    number = 1 + len(files) + len(workflows) - unread
     without = f" · {unread} compose files unread: no docker compose" if unread else ""
     return Outcome("passed", f"{number} file{'s' * (number != 1)} clean{checks}{without}", tuple(findings))
 
@@ -82,6 +88,19 @@ async def _checks(context: Context) -> list[Finding]:
     if not (context.engine and context.engine.checks):
         return []
     return await buildx.check(context.root, context.root / context.settings.build.dockerfile, context.log)
+
+
+def _workflows(root: Path, files: list[Path]) -> list[Finding]:
+    """What `slipway check` says of the project's workflows. What GitHub refuses stops; the rest is listed."""
+    if not files:
+        return []
+    from slipway.workflows import check  # with its YAML reader, a tenth of a second that a reused lint does not need
+    from slipway.workflows.permissions import Default
+
+    report = check.check(root, files, check.installed_kit(), Default("read", False))
+    return [
+        Finding(p.rule, p.severity, p.message, p.file, p.line, p.mend, p.severity == "HIGH") for p in report.problems
+    ]
 
 
 async def _compose(context: Context, name: str) -> list[Finding]:

@@ -6,8 +6,20 @@ from pathlib import Path
 from msgspec import Struct
 
 from slipway.errors import UsageError
-from slipway.workflows import concurrency, contexts, graph, interface, outputs, permissions, references, shape, triggers
-from slipway.workflows.library import FOLDER, Library, Unread
+from slipway.workflows import (
+    FOLDER,
+    concurrency,
+    contexts,
+    default_files,
+    graph,
+    interface,
+    outputs,
+    permissions,
+    references,
+    shape,
+    triggers,
+)
+from slipway.workflows.library import Library, Unread
 from slipway.workflows.model import Action, Workflow
 from slipway.workflows.permissions import Default
 from slipway.workflows.rules import Problem
@@ -19,14 +31,6 @@ class Report(Struct, frozen=True):
     problems: list[Problem]
     files: list[str]  # that were asked for
     unread: list[str]  # calls that lead to other repositories: file:line, reference
-
-
-def default_files(project: Path) -> list[Path]:
-    """The workflows and actions of a project."""
-    found = [p for p in sorted((project / FOLDER).glob("*")) if p.suffix in (".yml", ".yaml")]
-    return found + [
-        p for p in sorted((project / ".github/actions").glob("*/action.y*ml")) if p.suffix in (".yml", ".yaml")
-    ]
 
 
 def installed_kit() -> Path | None:

@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway.workflows import reader, references
+from slipway.workflows import FOLDER, reader, references
 from slipway.workflows.model import Action, Call, Job, Source, Workflow
 from slipway.workflows.reader import Mapping, Scalar
 from slipway.workflows.rules import REFUSED, Problem, problem, refused
 
 KIT = "slipway"  # the repository's name, whoever owns it
-FOLDER = ".github/workflows"
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.engine
 
 @pytest.fixture
 def loads(tmp_path: Path) -> Callable[[str], Path]:
-    """A docker command that keeps what is loaded, in a folder; `code` runs before the real one, with the tar as $tar."""
+    """A docker command that keeps what is loaded, in a folder; `code` runs first, with the tar as $tar."""
 
     def shim(code: str = "") -> Path:
         kept = tmp_path / "loads"

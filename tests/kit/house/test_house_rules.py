@@ -19,7 +19,7 @@ FLOORS = (
     {"deploy", "workflows"},
     {"stages"},
     {"pipeline"},
-    {"doctor", "workflows"},
+    {"doctor"},
     {"report"},
     {"ci"},
     {"cli"},
