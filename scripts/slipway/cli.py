@@ -98,13 +98,26 @@ def run(
     root = directory.resolve()
     selection = graph.select(stages, until, skip, start, fresh)
     settings = config.load(root)
-    options = runs.Options(selection, environment, keep_going)
+    options = runs.Options(selection, environment, keep_going, _build_secrets())
     if dry_run:
         listen.show_plan(*asyncio.run(plans.plan(root, settings, options)), as_json)
         return
     with listen.listener(root, as_json) as emit:
         result = asyncio.run(runs.run(root, settings, options, emit))
     sys.exit(result.exit_code)
+
+
+def _build_secrets() -> dict[str, str]:
+    """What a workflow hands over for the build, hidden in its logs from here on."""
+    from slipway import github
+    from slipway.github import commands
+    from slipway.tools import build_secrets
+
+    handed = build_secrets.take()
+    for line in (line for value in handed.values() for line in commands.mask(value)):
+        if github.on_runner():
+            click.echo(line, err=True)  # the runner reads commands there too, and --json stays JSON
+    return handed
 
 
 @main.command(epilog=examples("slipway plan", "slipway plan --json"))

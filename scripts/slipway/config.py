@@ -23,6 +23,7 @@ FILE = "slipway.toml"
 Duration = Annotated[str, Meta(pattern=r"^[1-9][0-9]*(s|m|h)$", examples=["90s", "15m", "48h"])]
 UrlPath = Annotated[str, Meta(pattern=r"^(/.*)?$", examples=["/readyz"])]
 Port = Annotated[int, Meta(ge=1, le=65535)]
+BuildSecret = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*(=.+)?$")]
 
 
 class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
@@ -43,6 +44,13 @@ class BuildTable(Table, frozen=True):
     context: Annotated[str, Meta(description="folder that the build sees, as .dockerignore leaves it")] = "."
     bake: Annotated[str, Meta(description="bake file, used where it exists")] = "docker-bake.hcl"
     target: Annotated[str, Meta(description="bake target, or Dockerfile stage where there is no bake file")] = ""
+    secrets: Annotated[
+        tuple[BuildSecret, ...],
+        Meta(
+            description="secrets of the build: `npm_token` is the variable of that name, `pip_conf=path` a file",
+            examples=["npm_token", "pip_conf=~/.config/pip/pip.conf"],
+        ),
+    ] = ()
     timeout: Annotated[Duration, Meta(description="a longer build is ended")] = "30m"
     cache_from: Annotated[str, Meta(description="folder with a layer cache to read; missing is no error")] = ""
     cache_to: Annotated[str, Meta(description="folder that gets this build's layer cache, replaced whole")] = ""

@@ -3,8 +3,8 @@
 import asyncio
 import signal
 import time
-from collections.abc import Coroutine
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ class Options:
     selection: Selection
     environment: str | None = None
     keep_going: bool = False
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # of the build
 
 
 async def run(root: Path, settings: config.Settings, options: Options, emit: Emit) -> RunResult:
@@ -86,7 +87,7 @@ async def look(
     context = Context(
         root=root, settings=settings, run_id=run_id, folder=folder, state=root / folders.NAME, engine=engine,
         source=source, images=images, repository=image_repository(root, settings), seen=seen,
-        version=_version(source, seen), environment=options.environment,
+        version=_version(source, seen), environment=options.environment, secrets=options.secrets,
     )  # fmt: skip
     return context, missing
 

@@ -68,6 +68,8 @@ class Context:
     seen: str  # SHA-256 over all that the build can see; empty without a Dockerfile
     version: str  # what /version must say: the commit, or the commit and a mark of what changed
     environment: str | None = None  # of deploy
+    provenance: Literal["auto", "always", "never"] = "auto"  # what deploy wants attested
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # of the build, as they were handed over
     stage: str = ""
     done: Mapping[str, Outcome] = field(default_factory=dict)
     doing: Callable[[str], None] = lambda _: None

@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import shutil
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,8 @@ from slipway.image import context as build_context
 from slipway.image import layout
 from slipway.image.reference import short
 from slipway.stages.base import Context, Outcome, Stage, failed, timed_out
-from slipway.tools import buildx, docker
+from slipway.tools import build_secrets, buildx, docker
+from slipway.tools.build_secrets import Secrets
 from slipway.tools.buildx import Bake, Progress
 from slipway.tools.process import Finished
 
@@ -36,14 +39,28 @@ def source(context: Context) -> Bake:
     file = context.root / settings.bake
     if file.is_file():
         return Bake(context.root, file, variables=variables)
-    common = {"context": settings.context, "dockerfile": settings.dockerfile, "args": {"COMMIT": context.version}}
+    args = {"COMMIT": context.version} | _declared(context.root / settings.dockerfile, context.images.variables)
+    common = {"context": settings.context, "dockerfile": settings.dockerfile, "args": args}
     app = common | ({"target": settings.target} if settings.target else {})
     test = common | {"target": context.settings.test.target}
     definition = json.dumps({"target": {"app": app, "test": test}})
     return Bake(context.root, None, definition, {**variables, "SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH})
 
 
-def secrets() -> list[str]:
+def _declared(dockerfile: Path, variables: Mapping[str, str]) -> dict[str, str]:
+    """The images of images.toml that the Dockerfile takes as build arguments; a bake file has them as variables."""
+    text = dockerfile.read_text(encoding="utf-8", errors="replace")
+    taken = re.findall(r"(?im)^\s*ARG\s+(\w+)", text)
+    return {name: image for name, image in variables.items() if name in taken}
+
+
+def secrets(context: Context) -> Secrets:
+    """What the project's Dockerfile is to get; raises NotReady where one is missing. Not part of any key: a new token
+    builds the same image."""
+    return build_secrets.resolve(context.root, context.settings.build.secrets, context.secrets)
+
+
+def certificates() -> list[str]:
     """The certificate bundle as a build secret, where this machine has one of its own: never a layer."""
     bundle = os.environ.get("SSL_CERT_FILE", "")
     return [f"secrets=id=ca,src={bundle}"] if bundle and Path(bundle).is_file() else []
@@ -82,13 +99,13 @@ async def holds(context: Context, earlier: Outcome) -> bool:
 
 
 async def run(context: Context) -> Outcome:
-    settings = context.settings.build
-    progress = Progress(context.log, context.doing)
-    done, image = await _bake(context, progress)
+    settings, given = context.settings.build, secrets(context)
+    progress = Progress(context.log, context.doing, given.hide)
+    done, image = await _bake(context, progress, given)
     if done.timed_out:
         return timed_out(f"the build took longer than {settings.timeout} and was ended", mend="raise [build] timeout")
     if not done.ok:
-        why = buildx.explain(done, progress.other)
+        why = given.hide(buildx.explain(done, progress.other))
         shutil.rmtree(layout_folder(context) / "ingest", ignore_errors=True)  # half a blob, where the disk was full
         if "no space left on device" in why:
             raise NotReady(f"no room for the image ({why}). Free some where {context.state} lies, then run again.")
@@ -104,14 +121,14 @@ async def run(context: Context) -> Outcome:
     return Outcome("passed", f"{short(image.digest)} · {image.size / 1e6:.0f} MB{cached}", facts=facts(image, progress))
 
 
-async def _bake(context: Context, progress: Progress) -> tuple[Finished, layout.Image | None]:
+async def _bake(context: Context, progress: Progress, given: Secrets) -> tuple[Finished, layout.Image | None]:
     """Build into the kept layout. A damaged one is thrown away and written anew: BuildKit itself would not notice."""
     folder, metadata = layout_folder(context), context.folder / "build-metadata.json"
     for last in (False, True):
         done = await buildx.bake(
             source(context), app_target(context),
-            f'output=type=oci,"dest={folder}",tar=false', *secrets(), *_platform(context), *_cache(context),
-            metadata=metadata, progress=progress, timeout=seconds(context.settings.build.timeout),
+            f'output=type=oci,"dest={folder}",tar=false', *certificates(), *_platform(context), *_cache(context),
+            secrets=given, metadata=metadata, progress=progress, timeout=seconds(context.settings.build.timeout),
         )  # fmt: skip
         if not done.ok:
             return done, None
@@ -191,7 +208,9 @@ def _platform(context: Context) -> list[str]:
 
 
 def _mend(lines: list[str], dockerfile: str) -> str:
-    """Where in the Dockerfile the build failed, as BuildKit marks it."""
+    """Where in the Dockerfile the build failed, as BuildKit marks it; or how to hand over the secret that it lacks."""
+    if lacking := next((found[1] for line in lines if (found := re.search(r"secret (\S+): not found", line))), ""):
+        return f'hand the secret over: [build] secrets = ["{lacking}"], in a workflow its secret `build-secrets`'
     for line in reversed(lines):
         name, _, number = line.strip().partition(":")
         if number.isdigit() and name.endswith(Path(dockerfile).name):

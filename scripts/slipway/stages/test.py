@@ -34,14 +34,15 @@ async def prepare(context: Context) -> None:
     """Build the test target while the app itself is built: BuildKit does the shared steps once."""
     if not has_target(context):
         return
-    progress = Progress(context.log, context.doing)
+    given = build.secrets(context)
+    progress = Progress(context.log, context.doing, given.hide)
     done = await buildx.bake(
         build.source(context), context.settings.test.target,
-        f"output=type=image,name={image_name(context)}", *build.secrets(),
-        metadata=None, progress=progress, timeout=seconds(context.settings.build.timeout),
+        f"output=type=image,name={image_name(context)}", *build.certificates(),
+        secrets=given, metadata=None, progress=progress, timeout=seconds(context.settings.build.timeout),
     )  # fmt: skip
     if not done.ok:
-        raise SlipwayError(f"the test image does not build: {buildx.explain(done, progress.other)}")
+        raise SlipwayError(f"the test image does not build: {given.hide(buildx.explain(done, progress.other))}")
 
 
 async def key(context: Context) -> str | None:

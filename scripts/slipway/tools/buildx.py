@@ -10,6 +10,7 @@ from typing import Any
 
 from slipway.errors import Broken, SlipwayError
 from slipway.policy.finding import Finding
+from slipway.tools.build_secrets import Secrets
 from slipway.tools.docker import docker
 from slipway.tools.process import Finished
 
@@ -44,6 +45,7 @@ class Progress:
 
     log: Path
     doing: Callable[[str], None]
+    hide: Callable[[str], str] = lambda text: text  # takes secrets out of what a step prints
     steps: set[str] = field(default_factory=set)
     cached: set[str] = field(default_factory=set)
     other: list[str] = field(default_factory=list)
@@ -67,7 +69,7 @@ class Progress:
                 self._say(lines)
 
     def _say(self, lines: list[str]) -> None:
-        for line in (li for li in lines if li.strip()):
+        for line in (self.hide(li) for li in lines if li.strip()):
             self.other.append(line)
             self._write(line + "\n")
 
@@ -85,14 +87,14 @@ class Progress:
             elif vertex.get("completed"):
                 self._write(f"{name}{' CACHED' if vertex.get('cached') else ''}\n")
             elif vertex.get("started") and "[internal]" not in name:
-                self.doing(name)
+                self.doing(self.hide(name))
         for entry in event.get("logs") or []:
             self._write(base64.b64decode(entry.get("data", "")).decode(errors="replace"))
 
     def _write(self, text: str) -> None:
         try:
             with self.log.open("a", encoding="utf-8", errors="replace") as sink:
-                sink.write(text)
+                sink.write(self.hide(text))
         except OSError:
             pass  # a full disk must not hide the build's own error
 
@@ -101,6 +103,7 @@ async def bake(
     source: Bake,
     target: str,
     *settings: str,
+    secrets: Secrets,
     metadata: Path | None,
     progress: Progress,
     timeout: float,
@@ -109,16 +112,17 @@ async def bake(
 
     Args:
         settings: `key=value` pairs for `--set`, relative to the target.
+        secrets: they go to buildx alone, and no value onto its command line.
         metadata: file for what was built; removed first, since a failed build leaves an older one in place.
     """
-    options = [word for s in settings for word in ("--set", f"{target}.{s}")]
+    options = [word for s in (*settings, *secrets.options()) for word in ("--set", f"{target}.{s}")]
     if metadata:
         metadata.unlink(missing_ok=True)
         options += ["--metadata-file", str(metadata)]
     return await docker(
         "buildx", "bake", *source.source(), "--progress=rawjson", "--provenance=false", "--sbom=false",
         *options, target,
-        cwd=source.root, env=source.variables, stdin=source.definition or None,
+        cwd=source.root, env={**source.variables, **secrets.environment()}, stdin=source.definition or None,
         on_line=progress.line, timeout=timeout,
     )  # fmt: skip
 

@@ -55,6 +55,10 @@ def test_keys_of_every_table_are_read(tmp_path: Path) -> None:
 
 # file, what is said: place, problem, mend
 MISTAKES = {
+    '[build]\nsecrets = ["npm_token", "a b"]\n': (
+        "slipway.toml:2: build.secrets: expected a string such as npm_token, pip_conf=~/.config/pip/pip.conf. "
+        "Correct the value."
+    ),
     '[lint]\n\ntreshold = "warning"\n': 'slipway.toml:3: unknown key "treshold" in [lint]. Did you mean "threshold"?',
     "lnt = 3\n": 'slipway.toml:1: unknown key "lnt" at the top. Did you mean "lint"?',
     "\n[lnt]\nx = 3\n": 'slipway.toml:2: unknown key "lnt" at the top. Did you mean "lint"?',
@@ -151,13 +155,14 @@ def another(key: msgspec.structs.FieldInfo) -> tuple[str, Any]:
     kind = key.type
     while get_origin(kind) is Annotated:
         kind, *notes = get_args(kind)
-        if example := next((n.examples[0] for n in notes if getattr(n, "examples", None)), None):
+        example = next((n.examples[0] for n in notes if getattr(n, "examples", None)), None)
+        if example and get_origin(kind) is not tuple:
             return example, example
     if get_origin(kind) is Literal:
         word = next(v for v in get_args(kind) if v != key.default)
         return word, word
     if get_origin(kind) is tuple:
-        return "linux/amd64, linux/arm64", ("linux/amd64", "linux/arm64")
+        return "one, two", ("one", "two")
     return ("1234", 1234) if kind is int else ("something", "something")
 
 

@@ -69,6 +69,7 @@ SET = {
     "timeout-minutes": "7",
 }
 AUTH = {"registry-auth": "registry.example=user:pass-word"}
+SECRETS = {**AUTH, "build-secrets": "npm_token=for-the-build"}
 LAYOUT = {"layout": {"index.json": "{}"}}
 FAILED = {"exit": 1, "outputs": {"status": "failed"}}
 RED_LINT = {"run lint": {**FAILED, "files": {".slipway/findings.sarif": SARIF}}}
@@ -84,12 +85,12 @@ def of(root: Path = places.REPOSITORY) -> list[Scenario]:
     for stage in STAGES:
         made += [
             Scenario(f"{stage}-defaults", stage, answers={"ci cache": NO_CACHE}),
-            Scenario(f"{stage}-all-set", stage, event="pull_request", inputs=SET, secrets=AUTH),
+            Scenario(f"{stage}-all-set", stage, event="pull_request", inputs=SET, secrets=SECRETS),
             Scenario(f"{stage}-failing", stage, answers={f"run {stage}": FAILED}),
         ]
     made += [
         Scenario("verify-defaults", "verify"),
-        Scenario("verify-all-set", "verify", inputs=SET, secrets=AUTH),
+        Scenario("verify-all-set", "verify", inputs=SET, secrets=SECRETS),
         Scenario("verify-no-cache", "verify", answers={"ci cache": NO_CACHE}),
         Scenario("verify-pull-request", "verify", event="pull_request"),
         Scenario("verify-fork", "verify", event="pull_request", fork=True),
