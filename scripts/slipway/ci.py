@@ -162,11 +162,35 @@ def package() -> None:
     click.echo("".join(sums), nl=False)
 
 
+@ci.command()
+def proven() -> None:
+    """Refuse a commit for which the self-test was not green on GitHub."""
+    from slipway import github
+    from slipway.pipeline import release
+
+    event = github.event()
+    click.echo(f"proven by {asyncio.run(release.proven(event.repository, event.sha))}")
+
+
+@ci.command()
+def major() -> None:
+    """Move the tag of the major version.
+
+    TAG is the version that was released; without an earlier one the tag is made.
+    """
+    from slipway import github
+    from slipway.pipeline import release
+
+    event = github.event()
+    click.echo(asyncio.run(release.move_major(event.repository, _required("TAG"), event.sha)))
+
+
 def _target() -> "Repository":
     from slipway import github
     from slipway.image.reference import repository
 
-    return repository(os.environ.get("IMAGE") or f"ghcr.io/{github.event().repository.lower()}")
+    # Lower case: no registry takes another, and no expression can make it of `ghcr.io/${{ github.repository }}`.
+    return repository((os.environ.get("IMAGE") or f"ghcr.io/{github.event().repository}").lower())
 
 
 def _required(name: str) -> str:

@@ -27,6 +27,16 @@ def _assign(variable: str, values: dict[str, str]) -> None:
             file.write(f"{name}<<{delimiter}\n{value}\n{delimiter}\n")
 
 
+def place(root: Path, file: str) -> str:
+    """A file of the project in `root` as GitHub names it: from the top of the repository, of which the project may be
+    one folder. What is not there (a path in the image) stays as it is."""
+    top = os.environ.get("GITHUB_WORKSPACE")
+    if not top or not file or not (root / file).is_file():
+        return file
+    found = (root / file).resolve()
+    return found.relative_to(Path(top).resolve()).as_posix() if found.is_relative_to(Path(top).resolve()) else file
+
+
 def summary(markdown: str) -> None:
     """Append to the job summary; what would not fit any more is cut, and said."""
     path = os.environ.get("GITHUB_STEP_SUMMARY")

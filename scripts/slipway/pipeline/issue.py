@@ -2,21 +2,10 @@
 
 import json
 
-from slipway.errors import NotReady
-from slipway.tools import process
+from slipway.tools.gh import gh
 
 LABEL = "slipway-rescan"
 TITLE = "The image that runs has findings"
-
-
-async def _gh(*args: str, stdin: str | None = None) -> str:
-    try:
-        done = await process.run("gh", *args, timeout=60, stdin=stdin)
-    except FileNotFoundError as error:
-        raise NotReady("no `gh` on PATH. GitHub's own runners have it; install it on yours.") from error
-    if not done.ok:
-        raise NotReady(f"gh {args[0]} {args[1]}: {done.last_line()}")
-    return done.out
 
 
 async def keep(repository: str, body: str, *, red: bool) -> str:
@@ -26,15 +15,15 @@ async def keep(repository: str, body: str, *, red: bool) -> str:
         NotReady: GitHub refuses.
     """
     target = ("--repo", repository)
-    listed = await _gh("issue", "list", *target, "--label", LABEL, "--state", "open", "--json", "number")
+    listed = await gh("issue", "list", *target, "--label", LABEL, "--state", "open", "--json", "number")
     numbers = sorted(int(issue["number"]) for issue in json.loads(listed or "[]"))
     if not red:
         for number in numbers:
-            await _gh("issue", "close", str(number), *target, "--comment", "The scan is green again.")
+            await gh("issue", "close", str(number), *target, "--comment", "The scan is green again.")
         return f"closed {', '.join(f'#{n}' for n in numbers)}" if numbers else "nothing to close"
     if numbers:
-        await _gh("issue", "edit", str(numbers[0]), *target, "--body-file", "-", stdin=body)
+        await gh("issue", "edit", str(numbers[0]), *target, "--body-file", "-", stdin=body)
         return f"brought #{numbers[0]} up to date"
-    await _gh("label", "create", LABEL, *target, "--force", "--description", "Kept by Slipway's nightly scan")
-    await _gh("issue", "create", *target, "--title", TITLE, "--label", LABEL, "--body-file", "-", stdin=body)
+    await gh("label", "create", LABEL, *target, "--force", "--description", "Kept by Slipway's nightly scan")
+    await gh("issue", "create", *target, "--title", TITLE, "--label", LABEL, "--body-file", "-", stdin=body)
     return "opened an issue"

@@ -25,8 +25,8 @@ class Runner:
         elif event.kind is Kind.STAGE_FINISHED and event.result:
             self._say(*self._stage(event.result))
         elif event.kind is Kind.RUN_FINISHED and event.run:
-            self._say(*annotations(event.run))
-            sarif.write(event.run, self._root / ".slipway" / "findings.sarif")
+            self._say(*annotations(event.run, self._root))
+            sarif.write(event.run, self._root)
             files.summary(summary.markdown(event.run))
             files.outputs(outputs(event.run))
 
@@ -54,10 +54,10 @@ class Runner:
         sys.stdout.flush()
 
 
-def annotations(run: RunResult) -> list[str]:
+def annotations(run: RunResult, root: Path) -> list[str]:
     """At most ten errors and ten warnings, most severe first; the last one counts what was left out."""
     bad = [s for s in run.stages if s.status in ("failed", "broken")]
-    errors = [_finding(s.name, f) for s in bad for f in severe(s.findings) if f.stops]
+    errors = [_finding(s.name, f, root) for s in bad for f in severe(s.findings) if f.stops]
     errors += [
         commands.annotation("error", f"{s.reason}. {s.mend}".strip(), title=s.name)
         for s in bad
@@ -73,9 +73,11 @@ def annotations(run: RunResult) -> list[str]:
     return _limited("error", errors) + _limited("warning", warnings)
 
 
-def _finding(stage: str, f: Finding) -> str:
+def _finding(stage: str, f: Finding, root: Path) -> str:
     message = f"{f.message}\nTo mend: {f.mend}" if f.mend else f.message
-    return commands.annotation("error", message, title=f"{stage}: {f.rule}", file=f.file, line=f.line)
+    return commands.annotation(
+        "error", message, title=f"{stage}: {f.rule}", file=files.place(root, f.file), line=f.line
+    )
 
 
 def _limited(level: commands.Level, lines: list[str]) -> list[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from slipway import __version__
+from slipway.github import files
 from slipway.pipeline.result import RunResult
 from slipway.policy.finding import Finding, severe
 
@@ -13,8 +14,8 @@ SCORES = {"CRITICAL": "9.5", "HIGH": "8.0", "UNKNOWN": "8.0", "MEDIUM": "5.5", "
 LIMIT = 5000  # results that GitHub takes from one run
 
 
-def write(run: RunResult, path: Path) -> None:
-    """Write all findings of lint and scan, the most severe first where there are too many."""
+def write(run: RunResult, root: Path) -> None:
+    """Write all findings of lint and scan of the project in `root`, the most severe first where there are too many."""
     pairs = [(stage.name, f) for stage in run.stages if stage.name in ("lint", "scan") for f in severe(stage.findings)]
     kept = pairs[:LIMIT]
     rules = {finding.rule: _rule(finding) for _, finding in kept}
@@ -24,13 +25,13 @@ def write(run: RunResult, path: Path) -> None:
     if len(pairs) > LIMIT:
         note = f"{len(pairs) - LIMIT} findings of the least severity were left out"
         invocation["toolExecutionNotifications"] = [{"level": "warning", "message": {"text": note}}]
-    results = [_result(stage, finding) for stage, finding in kept]
+    results = [_result(stage, finding, root) for stage, finding in kept]
     log = {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
         "runs": [{"tool": {"driver": driver}, "invocations": [invocation], "results": results}],
     }
-    path.write_text(json.dumps(log, indent=1) + "\n")
+    (root / ".slipway" / "findings.sarif").write_text(json.dumps(log, indent=1) + "\n")
 
 
 def _rule(finding: Finding) -> dict[str, Any]:
@@ -43,9 +44,9 @@ def _rule(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _result(stage: str, finding: Finding) -> dict[str, Any]:
+def _result(stage: str, finding: Finding, root: Path) -> dict[str, Any]:
     # Code scanning shows no result without a place: what lies in an image is put on the file that makes the image.
-    place: dict[str, Any] = {"artifactLocation": {"uri": finding.file.lstrip("/") or "Dockerfile"}}
+    place: dict[str, Any] = {"artifactLocation": {"uri": files.place(root, finding.file.lstrip("/") or "Dockerfile")}}
     place["region"] = {"startLine": finding.line or 1}
     return {
         "ruleId": finding.rule,

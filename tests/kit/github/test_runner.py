@@ -1,6 +1,7 @@
 """What a step says to the runner: no text from outside becomes a command, an output or markup."""
 
 import html
+import json
 import re
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import yaml
 from slipway.github import attestable, commands, event, files
 from slipway.pipeline.result import ImageResult, RunResult, SourceResult, StageResult
 from slipway.policy.finding import Finding
-from slipway.report import summary
+from slipway.report import sarif, summary
 from slipway.report.runner import Runner, annotations, outputs
 from slipway.report.workflow_reference import ROOT, page
 
@@ -34,7 +35,7 @@ def stage(name: str = "lint", findings: int = 1, status: str = "failed") -> Stag
 
 
 def test_annotations_are_one_line_each_with_every_separator_escaped() -> None:
-    (line,) = annotations(run(stage()))
+    (line,) = annotations(run(stage()), Path())
     assert line.startswith("::error title=lint%3A R1,file=a%2Cb%3A0.py,line=1::")
     assert "\n" not in line and "\r" not in line  # so GitHub sees one command, and the rest as its message
     message = line.split("::", 2)[2].replace("%0A", "\n").replace("%0D", "\r").replace("%25", "%")
@@ -42,9 +43,27 @@ def test_annotations_are_one_line_each_with_every_separator_escaped() -> None:
 
 
 def test_at_most_ten_errors_and_the_rest_counted() -> None:
-    lines = annotations(run(stage(findings=7), stage("scan", findings=7)))
+    lines = annotations(run(stage(findings=7), stage("scan", findings=7)), Path())
     assert len(lines) == 10
     assert lines[-1] == "::error::5 more are in the summary and in the log"
+
+
+def test_a_project_that_is_one_folder_of_its_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GitHub knows paths from the top of the repository only, in annotations as in SARIF."""
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path))
+    shop = tmp_path / "services" / "shop"
+    (shop / ".slipway").mkdir(parents=True)
+    (shop / "Dockerfile").touch()
+    found = tuple(Finding("R1", "HIGH", "m", file, 3) for file in ("Dockerfile", "app/.env", ""))
+    result = run(StageResult(name="lint", status="failed", seconds=1.0, started=0.0, findings=found))
+    said = "\n".join(annotations(result, shop))
+    assert re.findall(r"file=([^,]*)", said) == ["services/shop/Dockerfile", "app/.env"], "the second is in the image"
+    sarif.write(result, shop)
+    (log,) = json.loads((shop / ".slipway" / "findings.sarif").read_text())["runs"]
+    places = [one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for one in log["results"]]
+    assert sorted(places) == ["app/.env", "services/shop/Dockerfile", "services/shop/Dockerfile"]
+    monkeypatch.delenv("GITHUB_WORKSPACE")
+    assert "file=Dockerfile," in "\n".join(annotations(result, shop))
 
 
 def test_output_of_tools_stands_between_stop_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

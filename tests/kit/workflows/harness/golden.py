@@ -23,6 +23,8 @@ COLUMNS = (
     "runs-on or calls",
 )
 GUARDS = ("digest-mismatch", "if-no-files-found", "retention-days", "include-hidden-files")
+# Only GitHub runs them, so no execution here sees what they hand over: the table holds all of it.
+ONLY_ON_GITHUB = ("selftest", "selftest-broken", "selftest-platform")
 SECRET = re.compile(r"secrets(?:\.([\w-]+)|\[|\b)|github\.token")
 
 
@@ -38,6 +40,8 @@ def table(root: Path = places.REPOSITORY) -> str:
         parts += ["", "| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
         parts += ["| " + " | ".join(row) + " |" for row in (_row(i, j) for i, j in document["jobs"].items())]
         parts += [f"- {line}" for job, body in document["jobs"].items() for line in _steps(job, body)]
+        if file.stem in ONLY_ON_GITHUB:
+            parts += [f"- {line}" for line in _whole(document)]
     for file in places.action_files(root):
         document = yaml_text.read(file)
         parts.append(f"\n## {file.parent.name} (action)\n")
@@ -117,6 +121,17 @@ def _steps(job: str, body: Any) -> list[str]:
         # Some say what is the default today: no execution shows that they are gone, and a later default may be weaker.
         lines += [f"{job}/{name}: {key} {given[key]}" for key in GUARDS if key in given]
         lines += [f"{job}/{name}: {k} `{step[k]}`" for k in ("if", "continue-on-error", "timeout-minutes") if k in step]
+    return lines
+
+
+def _whole(document: Any) -> list[str]:
+    """All that a workflow hands over: to a called one, to an action, to a command."""
+    lines = [f"run-name `{document['run-name']}`"] if "run-name" in document else []
+    for job, body in document["jobs"].items():
+        lines += [f"{job}: {key} `{_flat(body[key])}`" for key in ("strategy", "with", "env", "outputs") if key in body]
+        for number, step in enumerate(body.get("steps", [])):
+            said = [f"{key} `{_flat(step[key])}`" for key in ("uses", "run", "with", "env") if key in step]
+            lines.append(f"{job}/{number}: {', '.join(said)}")
     return lines
 
 

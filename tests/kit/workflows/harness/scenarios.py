@@ -55,6 +55,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "rescan": {"needs": {"packages": "read"}, "outputs": {"status": "failed"}, "exit": 1},
     "ci issue": {"needs": {"issues": "write"}},
     "ci package": {"files": {"dist/slipway-1.2.3.tar.gz": "sdist", "dist/SHA256SUMS": "7"}},
+    "ci proven": {"needs": {"actions": "read"}},
+    "ci major": {"needs": {"contents": "write"}},
     "gh": {"needs": {"contents": "write"}},
 }
 STAGES = ("lint", "build", "test", "scan", "integration")
@@ -139,6 +141,7 @@ def of(root: Path = places.REPOSITORY) -> list[Scenario]:
         Scenario("action-deploy-failing", "actions/deploy", inputs={"environment": "production", "image": IMAGE},
                  answers={"deploy": {"exit": 5, "outputs": {"status": "failed"}}}),
         Scenario("release-tag", "release", ref=TAG),
+        Scenario("release-not-proven", "release", ref=TAG, answers={"ci proven": {"exit": 1}}),
         Scenario("release-build-failing", "release", ref=TAG, answers={"ci package": {"exit": 1}}),
         Scenario("release-draft-failing", "release", ref=TAG, answers={"gh release create": {"exit": 1}}),
     ]  # fmt: skip

@@ -1,0 +1,151 @@
+"""A release of the kit: only of a commit that was proven, and its major tag. `gh` is a stand-in."""
+
+import asyncio
+import json
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from slipway import ci
+from slipway.cli import main
+from slipway.errors import NotReady, SlipwayError
+from slipway.pipeline import release
+
+SHA, OTHER = "a" * 40, "b" * 40
+REFS = "repos/acme/slipway/git"
+Answering = Callable[[Any, int], Callable[[], list[list[str]]]]
+
+
+@pytest.fixture
+def answering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Answering:
+    """Puts a `gh` on PATH that gives this answer to the first question; what it was asked is returned."""
+
+    def place(answer: Any, code: int = 0) -> Callable[[], list[list[str]]]:
+        asked = tmp_path / "asked"
+        asked.unlink(missing_ok=True)
+        gh = tmp_path / "gh"
+        gh.write_text(
+            f"#!{sys.executable}\nimport json, pathlib, sys\n"
+            f"log = pathlib.Path({str(asked)!r})\n"
+            "first = not log.exists()\n"
+            "with log.open('a') as file:\n    file.write(json.dumps(sys.argv[1:]) + '\\n')\n"
+            f"print({json.dumps(answer)!r} if first else '{{}}')\nsys.exit({code})\n"
+        )
+        gh.chmod(gh.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+        return lambda: [json.loads(line) for line in asked.read_text().splitlines()]
+
+    return place
+
+
+def run(sha: str = SHA, status: str = "completed", conclusion: str | None = "success") -> dict[str, Any]:
+    """A run as https://docs.github.com/rest/actions/workflow-runs lists it."""
+    return {
+        "id": 30433642, "name": "Self-test", "head_branch": "main", "head_sha": sha, "event": "workflow_dispatch",
+        "path": ".github/workflows/selftest.yml", "status": status, "conclusion": conclusion,
+        "html_url": "https://github.com/acme/slipway/actions/runs/30433642",
+    }  # fmt: skip
+
+
+def proven(answering: Answering, runs: list[dict[str, Any]], code: int = 0) -> str:
+    asked = answering({"total_count": len(runs), "workflow_runs": runs}, code)
+    try:
+        return asyncio.run(release.proven("acme/slipway", SHA))
+    finally:
+        (words,) = asked()
+        assert words[0] == "api" and words[1].startswith("repos/acme/slipway/actions/workflows/selftest.yml/runs?")
+        assert f"head_sha={SHA}" in words[1]
+
+
+def test_a_commit_with_a_green_self_test_is_proven(answering: Answering) -> None:
+    assert proven(answering, [run(conclusion="failure"), run()]).endswith("/runs/30433642")
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [
+        [],
+        [run(sha=OTHER)],
+        [run(conclusion="failure")],
+        [run(conclusion="cancelled")],
+        [run(status="in_progress", conclusion=None)],
+    ],
+)
+def test_any_other_is_not(answering: Answering, runs: list[dict[str, Any]]) -> None:
+    with pytest.raises(SlipwayError, match=rf"never green for {SHA}.*gh workflow run selftest\.yml"):
+        proven(answering, runs)
+
+
+def test_github_that_does_not_answer_proves_nothing(answering: Answering) -> None:
+    with pytest.raises(NotReady, match="gh api"):
+        proven(answering, [run()], code=1)
+
+
+def move(answering: Answering, tag: str, *there: str, code: int = 0) -> tuple[str, list[list[str]]]:
+    """What is said and what GitHub is asked to change, where these tags exist."""
+    refs = [{"ref": f"refs/tags/{name}", "object": {"sha": OTHER, "type": "commit"}} for name in there]
+    asked = answering(refs, code)
+    said = asyncio.run(release.move_major("acme/slipway", tag, SHA))
+    first, *changes = asked()
+    assert first == ["api", f"{REFS}/matching-refs/tags/{tag.split('.')[0]}"]
+    return said, changes
+
+
+def test_the_first_release_makes_the_major_tag(answering: Answering) -> None:
+    said, changes = move(answering, "v1.0.0", "v1.0.0")
+    assert said == "v1 made at v1.0.0"
+    made = ["--raw-field", "ref=refs/tags/v1", "--raw-field", f"sha={SHA}"]
+    assert changes == [["api", "--method", "POST", f"{REFS}/refs", *made]]
+
+
+@pytest.mark.parametrize("tag", ["v1.2.3", "v1.10.0"])
+def test_a_later_one_moves_it(answering: Answering, tag: str) -> None:
+    said, changes = move(
+        answering, tag, "v1", "v1.2.2", "v1.9.0" if tag == "v1.10.0" else "v1.0.0", tag, "v10.0.0", "v1.9.9-rc.1"
+    )
+    assert said == f"v1 moved to {tag}"
+    moved = ["--raw-field", f"sha={SHA}", "--field", "force=true"]
+    assert changes == [["api", "--method", "PATCH", f"{REFS}/refs/tags/v1", *moved]]
+
+
+def test_a_tag_that_only_begins_so_is_not_the_major_tag(answering: Answering) -> None:
+    assert move(answering, "v1.0.0", "v1.0.0", "v10", "v10.0.0")[0] == "v1 made at v1.0.0"
+
+
+def test_a_mend_of_an_older_version_leaves_it(answering: Answering) -> None:
+    assert move(answering, "v1.2.4", "v1", "v1.2.4", "v1.10.0") == ("v1 stays: v1.10.0 is higher than v1.2.4", [])
+
+
+def test_a_refusal_is_said(answering: Answering) -> None:
+    with pytest.raises(NotReady, match="gh api"):
+        move(answering, "v1.0.0", "v1.0.0", code=1)
+
+
+def test_the_commands_ask_about_the_event(answering: Answering, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_REPOSITORY", "acme/slipway")
+    monkeypatch.setenv("GITHUB_SHA", SHA)
+    monkeypatch.setenv("TAG", "v1.0.0")
+    answering({"workflow_runs": [run()]}, 0)
+    assert "/runs/30433642" in CliRunner().invoke(main, ["ci", "proven"]).output
+    answering({"workflow_runs": [run(sha=OTHER)]}, 0)
+    assert CliRunner().invoke(main, ["ci", "proven"]).exit_code != 0
+    answering([], 0)
+    assert CliRunner().invoke(main, ["ci", "major"]).output == "v1 made at v1.0.0\n"
+
+
+def test_an_image_is_named_in_lower_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else `ghcr.io/${{ github.repository }}` is refused wherever the owner's name has an upper-case letter."""
+    monkeypatch.setenv("GITHUB_REPOSITORY", "Acme/Slipway")
+    for image in ("", "ghcr.io/Acme/Slipway"):
+        monkeypatch.setenv("IMAGE", image)
+        assert str(ci._target()) == "ghcr.io/acme/slipway"
+
+
+@pytest.mark.parametrize("tag", ["v1", "1.0.0", "v1.0", "v1.0.0-rc.1", "main"])
+def test_what_is_no_version_moves_nothing(answering: Answering, tag: str) -> None:
+    with pytest.raises(SlipwayError, match="is no version"):
+        asyncio.run(release.move_major("acme/slipway", tag, SHA))

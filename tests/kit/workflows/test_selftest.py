@@ -1,0 +1,506 @@
+"""The self-test's script, on answers of the shape that GitHub's API gives; and that its files and docs agree.
+
+Shapes: https://docs.github.com/rest/actions/workflow-jobs, /rest/checks/runs, /rest/code-scanning/code-scanning.
+"""
+
+import http.server
+import importlib.util
+import json
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import Project
+from workflows.harness import golden, places, yaml_text
+
+FOLDER = places.REPOSITORY / "tests" / "selftest"
+SPEC = importlib.util.spec_from_file_location("selftest", FOLDER / "selftest.py")
+assert SPEC and SPEC.loader
+selftest = importlib.util.module_from_spec(SPEC)
+sys.modules["selftest"] = selftest  # dataclasses look their module up
+SPEC.loader.exec_module(selftest)
+
+SHA = "c0ffee" + "0" * 34
+FORBIDDEN = (403, b'{"message": "Resource not accessible by integration", "status": "403"}')
+DOCUMENTS = {
+    name: yaml_text.read(places.REPOSITORY / ".github/workflows" / f"{name}.yml") for name in golden.ONLY_ON_GITHUB
+}
+DOCS = places.REPOSITORY / "docs" / "not-executed-offline.md"
+
+
+class Fake(selftest.Api):
+    """The API's answers by method and the path's beginning; the longest that fits wins."""
+
+    def __init__(self, answers: dict[str, Any]) -> None:
+        self.answers = answers
+        self.asked: list[tuple[str, str, Any]] = []
+
+    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
+        self.asked.append((method, path, body))
+        key = max((k for k in self.answers if f"{method} {path}".startswith(k)), key=len, default="")
+        answer = self.answers.get(key, (404, b'{"message": "Not Found"}'))
+        if isinstance(answer, Iterator):
+            answer = next(answer)
+        return answer if isinstance(answer, tuple) else (200, json.dumps(answer).encode())
+
+
+@pytest.fixture(autouse=True)
+def _runner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a step sees on a runner."""
+    given = {
+        "REPOSITORY": "Acme/slipway", "SHA": SHA, "RUN_ID": "77", "RUN_ATTEMPT": "2", "REF": "refs/heads/main",
+        "REF_NAME": "main", "API_URL": "https://api.github.com",
+    }  # fmt: skip
+    for name, value in given.items():
+        monkeypatch.setenv(f"GITHUB_{name}", value)
+    monkeypatch.setenv("GH_TOKEN", "a-token")
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    monkeypatch.delenv("ACTIONS_ID_TOKEN_REQUEST_URL", raising=False)
+    monkeypatch.setattr(selftest, "POLL", 0)
+    monkeypatch.setattr(selftest.time, "sleep", lambda seconds: None)
+
+
+def wrong(checks: Iterator[Any]) -> dict[str, str]:
+    """What does not hold, and why."""
+    return {check.what: check.wrong for check in checks if check.wrong}
+
+
+def step(name: str, conclusion: str = "success", begin: int = 0, end: int = 9) -> dict[str, Any]:
+    """A step as the jobs of a run list it."""
+    times = {"started_at": f"2026-11-21T10:00:{begin:02}Z", "completed_at": f"2026-11-21T10:00:{end:02}Z"}
+    return {"name": name, "status": "completed", "conclusion": conclusion, "number": 1, **times}
+
+
+def job(name: str, conclusion: str = "success", *steps: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A job as the jobs of a run list it."""
+    number = abs(hash(name)) % 10**9
+    url = f"https://api.github.com/repos/Acme/slipway/check-runs/{number}"
+    whole = [step("Set up job"), *steps, step("Post Run actions/checkout"), step("Complete job")]
+    times = {"started_at": "2026-11-21T10:00:00Z", "completed_at": "2026-11-21T10:03:05Z"}
+    return {
+        "id": number, "run_id": 88, "name": name, "status": "completed", "conclusion": conclusion, "steps": whole,
+        "check_run_url": url, "labels": ["ubuntu-24.04"], **times, **more,
+    }  # fmt: skip
+
+
+def note(path: str, message: str, title: str = "") -> dict[str, Any]:
+    """An annotation of a check run."""
+    return {
+        "path": path, "start_line": 4, "end_line": 4, "annotation_level": "failure", "title": title,
+        "message": message, "raw_details": None, "blob_href": "",
+    }  # fmt: skip
+
+
+def red(name: str, at: str, conclusion: str = "failure") -> dict[str, Any]:
+    """A job that ended at a step."""
+    return job(name, conclusion, step("Log in"), step(at, conclusion), step("Later", "skipped"))
+
+
+def as_expected(file: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Jobs and annotations of a run in which all is as it must be."""
+    jobs, notes = [], {}
+    for name, how in selftest.EXPECTED[file].items():
+        one = red(name, how.step, how.conclusion) if how.step else job(name, how.conclusion)
+        jobs.append(one)
+        notes[f"GET /check-runs/{one['id']}/annotations"] = [
+            note(".github", "Process completed with exit code 1."),
+            note(how.file or ".github", f"x {how.says} y"),
+        ]
+    return jobs, notes
+
+
+@pytest.mark.parametrize("file", selftest.EXPECTED)
+def test_a_run_as_expected(file: str) -> None:
+    jobs, notes = as_expected(file)
+    assert wrong(selftest.judge({one["name"]: one for one in jobs}, selftest.EXPECTED[file], Fake(notes))) == {}
+
+
+HOW = selftest.Expected(step="Push", says="swapped", file="a/Dockerfile", minutes=6)
+GOOD_NOTE = note("a/Dockerfile", "it was swapped")
+
+
+@pytest.mark.parametrize(
+    ("one", "notes", "says"),
+    [
+        (red("j", "Push"), [GOOD_NOTE], None),
+        (job("j", "success", step("Push")), [GOOD_NOTE], "it ended with success"),
+        (red("j", "Push", "cancelled"), [GOOD_NOTE], "it ended with cancelled"),
+        (red("j", "Log in to GHCR"), [GOOD_NOTE], "Log in to GHCR ended it"),
+        (job("j", "failure", step("Push", "failure"), step("Move the tags")), [GOOD_NOTE], "Move the tags"),
+        (red("j", "Push"), [note("a/Dockerfile", "exit code 1")], "no annotation says 'swapped'"),
+        (red("j", "Push"), [note("Dockerfile", "m", "swapped")], "beside Dockerfile, not a/Dockerfile"),
+        ({**red("j", "Push"), "completed_at": "2026-11-21T10:09:00Z"}, [GOOD_NOTE], "longer than 6 minutes"),
+    ],
+)
+def test_a_job_that_is_not_as_expected(one: dict[str, Any], notes: list[Any], says: str | None) -> None:
+    found = wrong(selftest.judge({"j": one}, {"j": HOW}, Fake({"GET /check-runs/": notes})))
+    assert (says in found["j: failure at “Push”"]) if says else found == {}
+
+
+def test_a_job_that_is_missing_or_unknown() -> None:
+    found = wrong(selftest.judge({"new": job("new")}, {"old": selftest.GREEN}, Fake({})))
+    assert found == {"new": "nothing is expected of it: name it in selftest.py", "old: success": "it did not run"}
+
+
+def listed(status: str = "completed", sha: str = SHA, mark: str = "for 77-2") -> dict[str, Any]:
+    """A run as a workflow's runs list it."""
+    title = f"Self-test, broken on purpose, {mark}"
+    return {"id": 88, "display_title": title, "status": status, "head_sha": sha, "html_url": "https://x/88"}
+
+
+def dispatching(monkeypatch: pytest.MonkeyPatch, run: dict[str, Any], started: int = 204) -> Fake:
+    """An API on which selftest-broken can be dispatched."""
+    monkeypatch.setenv("FILE", "selftest-broken")
+    jobs, notes = as_expected("selftest-broken")
+    workflow = "/actions/workflows/selftest-broken.yml"
+    states = iter([listed("queued"), (502, b""), listed("in_progress"), run])
+    runs = iter([{"workflow_runs": [listed(mark="for 77-1")]}, {"workflow_runs": [listed(mark="for 77-1"), run]}])
+    return Fake(
+        {
+            f"POST {workflow}/dispatches": (started, b""), f"GET {workflow}/runs": runs,
+            "GET /actions/runs/88": states, "GET /actions/runs/88/jobs": {"total_count": len(jobs), "jobs": jobs},
+            **notes,
+        }
+    )  # fmt: skip
+
+
+def test_dispatch_finds_its_own_run_and_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = dispatching(monkeypatch, listed())
+    assert selftest.main("dispatch", api) == 0
+    assert api.asked[0][2] == {"ref": "main", "inputs": {"for": "77-2"}}
+
+
+def test_dispatch_of_another_commit_is_red(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert selftest.main("dispatch", dispatching(monkeypatch, listed(sha="f" * 40))) == 1
+    assert "the branch moved" in capsys.readouterr().out
+
+
+def test_dispatch_that_is_refused_or_never_listed_is_red(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert selftest.main("dispatch", dispatching(monkeypatch, listed(), started=422)) == 1
+    monkeypatch.setattr(selftest, "APPEARS", 0.01)
+    never = Fake({"POST /actions/workflows": (204, b""), "GET /actions/workflows": {"workflow_runs": []}})
+    assert selftest.main("dispatch", never) == 1
+    said = capsys.readouterr().out
+    assert "HTTP 422" in said and "not listed within 0 minutes" in said
+
+
+def test_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selftest, "_push", lambda: 403)
+    api = Fake({"GET ": {"full_name": "Acme/slipway"}, "POST ": FORBIDDEN})
+    assert wrong(selftest.refused(api)) == {}
+    assert ("POST", f"/statuses/{SHA}", selftest.WRITES["set a commit's status"][1]) in api.asked
+
+
+@pytest.mark.parametrize(
+    ("answers", "push", "what"),
+    [
+        ({"GET ": (401, b""), "POST ": FORBIDDEN}, 403, "the token reads the repository"),
+        ({"GET ": {}, "POST ": FORBIDDEN, "POST /issues": (201, b"{}")}, 403, "may not open an issue"),
+        ({"GET ": {}, "POST ": FORBIDDEN, "POST /git": (403, b"rate limit")}, 403, "may not make a branch"),
+        ({"GET ": {}, "POST ": FORBIDDEN, "POST /actions": (422, b"")}, 403, "may not start a workflow"),
+        ({"GET ": {}, "POST ": FORBIDDEN}, 202, "may not push to GHCR"),
+    ],
+)
+def test_not_refused(monkeypatch: pytest.MonkeyPatch, answers: dict[str, Any], push: int, what: str) -> None:
+    monkeypatch.setattr(selftest, "_push", lambda: push)
+    assert list(wrong(selftest.refused(Fake(answers)))) == [what]
+
+
+def test_an_identity_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selftest, "_push", lambda: 403)
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", "https://x")
+    assert list(wrong(selftest.refused(Fake({"GET ": {}, "POST ": FORBIDDEN})))) == ["no identity token"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "status"),
+    [([(403, b"")], 403), ([(200, b'{"token": "t"}'), (403, b"")], 403), ([(200, b'{"token": "t"}'), (202, b"")], 202)],
+)
+def test_pushing_is_tried_to_the_end(monkeypatch: pytest.MonkeyPatch, answers: list[Any], status: int) -> None:
+    asked: list[str] = []
+    left = iter(answers)
+    monkeypatch.setattr(selftest, "send", lambda method, url, *rest: asked.append(f"{method} {url}") or next(left))
+    assert selftest._push() == status
+    assert "repository:acme/slipway-selftest:pull,push" in asked[0]
+    assert asked[1:] == ["POST https://ghcr.io/v2/acme/slipway-selftest/blobs/uploads/"][: len(answers) - 1]
+
+
+@pytest.mark.parametrize(
+    ("expect", "value", "fine"),
+    [("present", "x", True), ("present", "", False), ("absent", "", True), ("absent", "x", False)],
+)
+def test_secret(monkeypatch: pytest.MonkeyPatch, expect: str, value: str, fine: bool) -> None:
+    monkeypatch.setenv("EXPECT", expect)
+    monkeypatch.setenv("SELFTEST_SECRET", value)
+    assert selftest.main("secret", Fake({})) == (0 if fine else 1)
+
+
+@pytest.mark.parametrize(
+    ("key", "caches", "hit", "fine"),
+    [
+        ("k", [{"id": 1, "key": "k"}], "", True),
+        ("k", [{"id": 1, "key": "k"}], "false", True),
+        ("k", [{"id": 1, "key": "k"}], "true", False),
+        ("k", [], "", False),
+        ("", [{"id": 1, "key": "k"}], "", False),
+    ],
+)
+def test_no_cache(monkeypatch: pytest.MonkeyPatch, key: str, caches: list[Any], hit: str, fine: bool) -> None:
+    monkeypatch.setenv("KEY", key)
+    monkeypatch.setenv("HIT", hit)
+    api = Fake({"GET /actions/caches?key=k": {"total_count": len(caches), "actions_caches": caches}})
+    assert selftest.main("no-cache", api) == (0 if fine else 1)
+
+
+NONE = "Error: failed to fetch attestations: HTTP 404: Not Found"
+IMAGE = "ghcr.io/acme/slipway-selftest@sha256:" + "1" * 64
+
+
+@pytest.mark.parametrize(
+    ("provenance", "sbom", "foreign", "bad"),
+    [
+        ("", "", NONE, None),
+        (NONE, "", NONE, "attested by publish.yml"),
+        ("", NONE, NONE, "its SBOM too"),
+        ("", "", "", "an image from elsewhere is refused"),
+        ("", "", "dial tcp: no route to host", "an image from elsewhere is refused"),
+    ],
+)
+def test_attested(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, provenance: str, sbom: str, foreign: str, bad: str | None
+) -> None:
+    monkeypatch.setenv("IMAGE", IMAGE)
+    answers = {"foreign": foreign, "sbom": sbom, "provenance": provenance}
+    gh = tmp_path / "gh"
+    gh.write_text(
+        f"#!{sys.executable}\nimport sys\n"
+        "assert sys.argv[1:3] == ['attestation', 'verify'] and sys.argv[3].startswith('oci://')\n"
+        "assert sys.argv[4:8] == ['--repo', 'Acme/slipway', '--signer-workflow',\n"
+        "    'Acme/slipway/.github/workflows/publish.yml']\n"
+        "which = 'sbom' if '--predicate-type' in sys.argv else 'provenance'\n"
+        f"which = which if sys.argv[3] == 'oci://{IMAGE}' else 'foreign'\n"
+        f"sys.exit({answers!r}[which] or 0)\n"
+    )
+    gh.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert list(wrong(selftest.attested(Fake({})))) == ([bad] if bad else [])
+
+
+ANALYSIS = {
+    "ref": "refs/heads/main", "commit_sha": SHA, "category": "slipway", "error": "", "warning": "",
+    "created_at": "2026-11-21T10:01:00Z", "results_count": 3, "tool": {"name": "Slipway"},
+}  # fmt: skip
+LOG = b"2026-11-21T10:00:01.0Z Cache restored from key: slipway-layers-x86_64-abc\n"
+
+
+def final(changes: dict[str, Any]) -> Fake:
+    """The API at the end of a run in which all went well, but for the changes."""
+    jobs = [
+        job("verify / Verify", id=1),
+        job("verify-arm / Verify", labels=["ubuntu-24.04-arm"]),
+        job("deploy (ubuntu-24.04) / Deploy", "success", step("Deploy", begin=10, end=20)),
+        job("deploy (ubuntu-24.04-arm) / Deploy", "success", step("Deploy", begin=20, end=30)),
+        job("code-scanning / Upload"),
+    ]
+    jobs = [{**one, **changes.get(one["name"], {})} for one in jobs if changes.get(one["name"], True)]
+    return Fake(
+        {
+            "GET /actions/runs/77/jobs": {"total_count": len(jobs), "jobs": jobs},
+            "GET /actions/jobs/1/logs": (200, changes.get("log", LOG)),
+            "GET /code-scanning/analyses": [{**ANALYSIS, **changes.get("analysis", {})}],
+        }
+    )
+
+
+SERIAL = "two deployments in one group, one after the other"
+ARM = "deploy (ubuntu-24.04-arm) / Deploy"
+
+
+@pytest.mark.parametrize(
+    ("changes", "bad"),
+    [
+        ({}, None),
+        ({"log": b"Cache not found for input keys: slipway-layers-"}, "verify restored the layer cache"),
+        ({"verify / Verify": None}, "verify restored the layer cache"),
+        ({"verify-arm / Verify": {"labels": ["ubuntu-24.04"]}}, "verify-arm ran on arm64"),
+        ({ARM: {"steps": [step("Deploy", begin=15, end=30)]}}, SERIAL),
+        ({ARM: None}, SERIAL),
+        ({ARM: {"steps": [{**step("Deploy"), "completed_at": None}]}}, SERIAL),
+        ({"analysis": {"category": "slipway/"}}, None),
+        ({"analysis": {"error": "no SARIF"}}, "code scanning read the findings"),
+        ({"analysis": {"commit_sha": "f" * 40}}, "code scanning read the findings"),
+        ({"analysis": {"category": "other"}}, "code scanning read the findings"),
+        ({"analysis": {"created_at": "2026-11-20T10:01:00Z"}}, "code scanning read the findings"),
+        ({"code-scanning / Upload": None}, "code scanning read the findings"),
+    ],
+)  # fmt: skip
+def test_verdict(monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], bad: str | None) -> None:
+    monkeypatch.setenv("NEEDS", json.dumps({"verify": {"result": "success", "outputs": {}}}))
+    assert list(wrong(selftest.verdict(final(changes)))) == ([bad] if bad else [])
+
+
+@pytest.mark.parametrize("result", ["failure", "cancelled", "skipped"])
+def test_verdict_on_a_job_that_is_not_green(monkeypatch: pytest.MonkeyPatch, result: str) -> None:
+    monkeypatch.setenv("NEEDS", json.dumps({"verify": {"result": "success"}, "deploy": {"result": result}}))
+    assert wrong(selftest.verdict(final({}))) == {"deploy: success": f"it ended with {result}"}
+
+
+def test_nothing_asserted_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(selftest.COMMANDS, "nothing", lambda api: iter(()))
+    assert selftest.main("nothing", Fake({})) == 1
+
+
+def test_the_summary_says_it_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
+    monkeypatch.setenv("EXPECT", "absent")
+    assert selftest.main("secret", Fake({})) == 0
+    assert (tmp_path / "summary").read_text() == "## secret\n\n- ✅ SELFTEST_SECRET is absent\n"
+
+
+def test_the_api_by_http_keeps_its_token_from_other_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, str | None]] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append((self.path, self.headers["Authorization"]))
+            moved, missing = self.path.endswith("/logs"), self.path.endswith("/missing")
+            self.send_response(302 if moved else 404 if missing else 200)
+            if moved:
+                self.send_header("Location", "/elsewhere")
+            self.end_headers()
+            self.wfile.write(b"said")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        monkeypatch.setenv("GITHUB_API_URL", f"http://127.0.0.1:{server.server_address[1]}")
+        api = selftest.Api()
+        assert api.ask("GET", "/actions/jobs/1/logs") == (200, b"said")
+        assert api.ask("GET", "/missing") == (404, b"said")
+    finally:
+        server.shutdown()
+        server.server_close()
+    path = "/repos/Acme/slipway/actions/jobs/1/logs"
+    assert seen[:2] == [(path, "Bearer a-token"), ("/elsewhere", None)]
+    assert api.ask("GET", "/")[0] == 599, "nobody answers any more"
+
+
+def jobs_of(name: str) -> dict[str, Any]:
+    return dict(DOCUMENTS[name]["jobs"])
+
+
+def test_the_verdict_waits_for_every_other_job() -> None:
+    jobs = jobs_of("selftest")
+    assert set(jobs["verdict"]["needs"]) == set(jobs) - {"verdict"}
+
+
+@pytest.mark.parametrize("name", selftest.EXPECTED)
+def test_every_job_of_the_other_files_is_expected_by_its_name(name: str) -> None:
+    found: set[str] = set()
+    for one, body in jobs_of(name).items():
+        if "uses" in body:
+            called = yaml_text.read(places.REPOSITORY / body["uses"].removeprefix("$/"))
+            found |= {f"{one} / {inner['name']}" for inner in called["jobs"].values()}
+        else:
+            legs = body.get("strategy", {}).get("matrix", {}).get("include", [{}])
+            found |= {re.sub(r"\$\{\{ matrix\.(\w+) \}\}", lambda m, leg=leg: leg[m[1]], body["name"]) for leg in legs}
+    assert found == set(selftest.EXPECTED[name])
+    assert name in jobs_of("selftest")["others"]["strategy"]["matrix"]["file"]
+
+
+@pytest.mark.parametrize("name", selftest.EXPECTED)
+def test_the_steps_that_end_a_job_are_in_its_workflow(name: str) -> None:
+    for one, how in selftest.EXPECTED[name].items():
+        if how.step:
+            called = yaml_text.read(places.REPOSITORY / jobs_of(name)[one.split(" / ")[0]]["uses"].removeprefix("$/"))
+            (body,) = called["jobs"].values()
+            assert how.step in [step.get("name") for step in body["steps"]]
+
+
+def test_the_run_that_is_looked_for_is_named_so() -> None:
+    for name in selftest.EXPECTED:
+        assert DOCUMENTS[name]["run-name"].endswith(", for ${{ inputs.for }}")
+
+
+def test_every_command_is_called_and_exists() -> None:
+    steps = [s for name in DOCUMENTS for body in jobs_of(name).values() for s in body.get("steps", [])]
+    called = {s["run"].split()[-1] for s in steps if "selftest.py" in s.get("run", "")}
+    assert called == set(selftest.COMMANDS)
+
+
+def test_the_base_image_of_the_broken_projects_is_the_pinned_one() -> None:
+    files = sorted(FOLDER.glob("*/Dockerfile"))
+    assert len(files) == 5
+    pinned = tomllib.loads((places.REPOSITORY / "images.toml").read_text())["PYTHON_IMAGE"]
+    assert [file.parent.name for file in files if f"ARG PYTHON_IMAGE={pinned}\n" not in file.read_text()] == []
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("name", "code"), [("bad-dockerfile", 1), ("failing-test", 1), ("vulnerable", 1), ("ill-stack", 1), ("slow", 7)]
+)
+def test_the_broken_projects_are_broken_as_expected(
+    project: Callable[..., Project], base_images: dict[str, str], name: str, code: int
+) -> None:
+    """By the real command on the real engine, as on a runner; `slow` is ended by a limit of the tests."""
+    made = project(**dict.fromkeys(("Dockerfile", "server.py", "mode.txt", "check.py", "checks.txt", ".dockerignore")))
+    shutil.copytree(FOLDER / name, made.root, dirs_exist_ok=True)
+    pinned = tomllib.loads((places.REPOSITORY / "images.toml").read_text())["PYTHON_IMAGE"]
+    made.replace("Dockerfile", pinned, base_images["PYTHON_IMAGE"])
+    ((job, how),) = [(job, how) for job, how in selftest.EXPECTED["selftest-broken"].items() if job.startswith(name)]
+    runner = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/slipway", "GITHUB_WORKSPACE": str(made.root.parent)}
+    done = made.run(job.split(" / ")[1].lower(), SLIPWAY_TEST_TIMEOUT="5s", **runner)
+    assert done.code == code, done.text
+    said = [line for line in done.out.splitlines() if line.startswith("::error ")]
+    assert [line for line in said if how.says in line], said
+    if how.file:
+        assert f"file={made.root.name}/{Path(how.file).name}" in said[0]
+
+
+@pytest.mark.engine
+def test_an_image_that_nobody_pushed_is_refused_as_expected(project: Callable[..., Project]) -> None:
+    made = project()
+    shutil.copytree(FOLDER / "unpublished", made.root, dirs_exist_ok=True)
+    given = jobs_of("selftest-broken")["unpublished"]["with"]
+    command = made.command("deploy", given["environment"], given["image"])
+    environment = made.environment | {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/slipway"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 3
+    assert selftest.EXPECTED["selftest-broken"]["unpublished / Deploy"].says in done.stdout.split("::error ")[1]
+
+
+def bullets(heading: str) -> list[str]:
+    """The bullets below a heading of the page."""
+    section = re.split(r"(?m)^## ", DOCS.read_text(encoding="utf-8"))
+    (found,) = [part for part in section if part.startswith(heading)]
+    return [" ".join(one.split()) for one in re.findall(r"(?ms)^- (.*?)(?=^- |^\S|\Z)", found)]
+
+
+JOB = re.compile(r"`(selftest[\w-]*): ([\w-]+)`")
+
+
+def test_every_line_of_the_docs_names_the_job_that_proves_it() -> None:
+    named: set[tuple[str, str]] = set()
+    for line in bullets("Proven by a job"):
+        jobs = set(JOB.findall(line))
+        assert jobs, line
+        named |= jobs
+    assert bullets("By hand"), "what no job can prove has steps"
+    assert named == {(name, one) for name in DOCUMENTS for one in jobs_of(name)}, "and no job is there for nothing"
+
+
+@pytest.mark.parametrize("check", [lambda text: "never run" in text, lambda text: "no `v1`" in text])
+def test_the_docs_say_whether_it_was_run(check: Callable[[str], bool]) -> None:
+    assert check(" ".join(DOCS.read_text(encoding="utf-8").split()))
