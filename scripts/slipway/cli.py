@@ -156,6 +156,34 @@ def deploy(environment: str | None, reference: str | None, as_json: bool, direct
     sys.exit(result.exit_code)
 
 
+@main.command(
+    epilog=examples(
+        "slipway attested ghcr.io/acme/shop@sha256:…",
+        "slipway attested ghcr.io/acme/shop@sha256:… --ref refs/heads/main",
+    )
+)
+@click.argument("reference", metavar="IMAGE@DIGEST")
+@click.option("--repo", metavar="OWNER/NAME", default="", help="What it must be built from.")
+@click.option("--signer", metavar="WORKFLOW", default="", help="Who must have signed it.")
+@click.option("--ref", metavar="REF", default="", help="The ref that it must be built from.")
+@click.option("--self-hosted", is_flag=True, help="A runner of one's own may have signed.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON, with the whole SBOM.")
+@directory
+def attested(
+    reference: str, repo: str, signer: str, ref: str, self_hosted: bool, as_json: bool, directory: Path
+) -> None:
+    """Say who built an image from what; refuse what is not signed.
+
+    By default it must be of ghcr.io/OWNER/NAME's repository, signed by the publish.yml that the project calls.
+    """
+    from slipway import config
+    from slipway.pipeline import attested as proofs
+    from slipway.report import attested as show
+
+    root = directory.resolve()
+    show.show(proofs.attested(root, config.load(root), reference, repo, signer, ref, self_hosted), as_json)
+
+
 @main.command(epilog=examples("slipway rescan ghcr.io/acme/shop@sha256:…", "slipway rescan $(cat .slipway/image)"))
 @click.argument("reference", metavar="IMAGE@DIGEST")
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line.")

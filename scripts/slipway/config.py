@@ -94,9 +94,12 @@ class ScanTable(Table, frozen=True):
 
 
 class PublishTable(Table, frozen=True):
-    """[publish]: the registry of local runs."""
+    """[publish]: the registry of local runs, and who signs what a workflow publishes."""
 
     registry_port: Annotated[Port, Meta(description="port of the local registry on 127.0.0.1")] = 5001
+    signer: Annotated[
+        str, Meta(description="workflow that signs; default: the publish.yml that the project's workflows call")
+    ] = ""
 
 
 class DeployTable(Table, frozen=True):

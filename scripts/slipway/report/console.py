@@ -29,9 +29,14 @@ def printable(event: Event) -> Event:
     return msgspec.convert(_printable(msgspec.to_builtins(event)), Event)
 
 
+def plain(text: str) -> str:
+    """A text that does nothing to a terminal but stand there."""
+    return _CONTROL.sub("\ufffd", text)
+
+
 def _printable(value: Any) -> Any:
     if isinstance(value, str):
-        return _CONTROL.sub("\ufffd", value)
+        return plain(value)
     if isinstance(value, dict):
         return {key: _printable(item) for key, item in value.items()}
     return [_printable(item) for item in value] if isinstance(value, list | tuple) else value
