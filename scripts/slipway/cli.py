@@ -139,9 +139,21 @@ def plan(as_json: bool, directory: Path) -> None:
 @main.command(epilog=examples("slipway deploy local", "slipway deploy production ghcr.io/acme/shop@sha256:…"))
 @click.argument("environment", metavar="[ENV]", required=False)
 @click.argument("reference", metavar="[IMAGE@DIGEST]", required=False)
+@click.option(
+    "--provenance",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    help="Verify who built it: on a runner, always, or never.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line.")
 @directory
-def deploy(environment: str | None, reference: str | None, as_json: bool, directory: Path) -> None:
+def deploy(
+    environment: str | None,
+    reference: str | None,
+    provenance: Literal["auto", "always", "never"],
+    as_json: bool,
+    directory: Path,
+) -> None:
     """Bring a published image up, prove it, or go back.
 
     ENV is an environment of slipway.toml; IMAGE@DIGEST is by default what was built here last.
@@ -152,7 +164,7 @@ def deploy(environment: str | None, reference: str | None, as_json: bool, direct
 
     root = directory.resolve()
     with listen.listener(root, as_json) as emit:
-        result = asyncio.run(deployment.deploy(root, config.load(root), environment, reference, emit))
+        result = asyncio.run(deployment.deploy(root, config.load(root), environment, reference, emit, provenance))
     sys.exit(result.exit_code)
 
 

@@ -36,6 +36,11 @@ def attestable(wanted: str) -> bool:
     return wanted == "always" or (wanted == "auto" and not private)
 
 
+def take_token() -> dict[str, str]:
+    """The token that a step has for `gh`, out of the environment: a project's compose file could name it there."""
+    return {name: os.environ.pop(name) for name in ("GH_TOKEN", "GITHUB_TOKEN") if on_runner() and name in os.environ}
+
+
 def event() -> Event:
     """The event of this run, from its payload."""
     payload = _payload()

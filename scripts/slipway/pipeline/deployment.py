@@ -4,6 +4,7 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from slipway import config
 from slipway.errors import UsageError
@@ -22,7 +23,12 @@ REVISION = "org.opencontainers.image.revision"  # label: what /version must say
 
 
 async def deploy(
-    root: Path, settings: config.Settings, environment: str | None, reference: str | None, emit: Emit
+    root: Path,
+    settings: config.Settings,
+    environment: str | None,
+    reference: str | None,
+    emit: Emit,
+    provenance: Literal["auto", "always", "never"] = "auto",
 ) -> RunResult:
     """Deploy `reference` (by digest; default: what was built here last) to an environment of the project.
 
@@ -38,7 +44,7 @@ async def deploy(
         if context.engine:
             repository, digest = by_digest(reference or _last(state))
             version = await _version(repository.at(digest)) or context.version
-            context = replace(context, repository=repository, version=version)
+            context = replace(context, repository=repository, version=version, provenance=provenance)
             built = Outcome("passed", facts={"digest": digest})
         scheduler = Scheduler(selection, context, Store(state / "reuse"), emit, begun=begun)
         if context.engine:

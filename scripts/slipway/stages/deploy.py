@@ -8,6 +8,7 @@ from slipway.deploy.rollout import Checks, Report, roll_out
 from slipway.deploy.target import Result
 from slipway.image.reference import short, slug
 from slipway.stages.base import Context, Outcome, Stage
+from slipway.stages.proof import proof
 from slipway.tools import compose, docker
 
 
@@ -35,12 +36,15 @@ async def target(context: Context) -> ComposeTarget:
 
 async def run(context: Context) -> Outcome:
     name, settings = context.settings.environment(context.environment)
+    proven = await proof(context)
     checks = Checks(settings.health, settings.version, context.version, settings.checks, seconds(settings.timeout))
     place = await target(context)
     report = await roll_out(place, context.reference, checks, context.doing)
     facts = {"url": place.url, "environment": name, "result": report.result.word, "previous": report.previous}
+    facts |= {"provenance": proven} if proven else {}
     if report.result in (Result.LIVE, Result.UNCHANGED):
-        return Outcome("passed", _summary(report, checks), facts=facts)
+        said = " · ".join(part for part in (_summary(report, checks), proven) if part)
+        return Outcome("passed", said, facts=facts)
     if report.diagnosis:
         with context.log.open("a", encoding="utf-8") as log:
             log.write(f"\n--- last lines of the app ---\n{report.diagnosis}\n")

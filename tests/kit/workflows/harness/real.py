@@ -53,7 +53,7 @@ jobs:
   deploy:
     needs: publish
     uses: $/.github/workflows/deploy.yml
-    permissions: {contents: read, packages: read}
+    permissions: {contents: read, packages: read, attestations: read}
     with: {environment: local, image: "${{ needs.publish.outputs.image }}"}
 """
 

@@ -51,7 +51,10 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "needs": {"packages": "write"},
         "outputs": {"digest": DIGEST, "image": IMAGE, "tags": "main\nsha-1234567"},
     },
-    "deploy": {"needs": {"packages": "read"}, "outputs": {"url": "https://shop.example", "status": "passed"}},
+    "deploy": {
+        "needs": {"packages": "read", "attestations": "read"},
+        "outputs": {"url": "https://shop.example", "status": "passed"},
+    },
     "rescan": {"needs": {"packages": "read"}, "outputs": {"status": "failed"}, "exit": 1},
     "ci issue": {"needs": {"issues": "write"}},
     "ci package": {"files": {"dist/slipway-1.2.3.tar.gz": "sdist", "dist/SHA256SUMS": "7"}},
@@ -113,7 +116,7 @@ def of(root: Path = places.REPOSITORY) -> list[Scenario]:
         Scenario("publish-tag-failing", "publish", inputs=READY, artifacts=LAYOUT, answers={"ci tag": {"exit": 1}}),
         Scenario("deploy-defaults", "deploy", inputs={"environment": "production", "image": IMAGE}),
         Scenario("deploy-all-set", "deploy", inputs={
-            "environment": "production", "image": IMAGE, "working-directory": "services/shop",
+            "environment": "production", "image": IMAGE, "working-directory": "services/shop", "provenance": "never",
             "runner": '["ubuntu-24.04-arm"]', "timeout-minutes": "7"}),
         Scenario("deploy-failing", "deploy", inputs={"environment": "production", "image": IMAGE}, answers={
             "deploy": {"exit": 5, "outputs": {"status": "failed"}}}),
@@ -137,7 +140,7 @@ def of(root: Path = places.REPOSITORY) -> list[Scenario]:
             "deploy": {"exit": 5, "outputs": {"status": "failed"}}}),
         Scenario("action-deploy", "actions/deploy", inputs={"environment": "production", "image": IMAGE}),
         Scenario("action-deploy-all-set", "actions/deploy", inputs={
-            "environment": "production", "image": IMAGE, "working-directory": "services/shop"}),
+            "environment": "production", "image": IMAGE, "working-directory": "services/shop", "provenance": "never"}),
         Scenario("action-deploy-failing", "actions/deploy", inputs={"environment": "production", "image": IMAGE},
                  answers={"deploy": {"exit": 5, "outputs": {"status": "failed"}}}),
         Scenario("release-tag", "release", ref=TAG),

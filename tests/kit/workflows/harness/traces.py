@@ -16,6 +16,9 @@ from workflows.harness.scenarios import ANSWERS, Scenario, source
 from workflows.harness.yaml_text import is_called, permissions
 
 
+DEPLOYS = {"contents": "read", "packages": "read", "attestations": "read"}  # what a job that uses the action grants
+
+
 def caller(scenario: Scenario, document: Any) -> str:
     """A workflow that calls the scenario's with typed inputs, and a job that reads all results of the call."""
     declared = document["on"]["workflow_call"].get("inputs") or {}
@@ -59,7 +62,7 @@ def execute(scenario: Scenario, folder: Path, root: Path = places.REPOSITORY) ->
     file = source(scenario, root)
     document = yaml_text.read(file)
     if "runs" in document:  # an action: the job is its user's
-        document = {"on": {"push": ""}, "jobs": {"own": {"permissions": {"contents": "read", "packages": "read"}}}}
+        document = {"on": {"push": ""}, "jobs": {"own": {"permissions": DEPLOYS}}}
     first = shop.repository_from({"slipway.toml": "", "services/shop/slipway.toml": ""})
     sha = commit(shop.state / "repos" / shop.repository, message="two") if scenario.event == "pull_request" else first
     answers = {**ANSWERS, **scenario.answers}
