@@ -165,6 +165,7 @@ def attested(api: Api) -> Iterator[Check]:
     ours = ("--repo", repository, "--signer-workflow", f"{repository}/.github/workflows/publish.yml")
     yield Check("attested by publish.yml", _verify(image, *ours))
     yield Check("its SBOM too", _verify(image, *ours, "--predicate-type", "https://cyclonedx.org/bom"))
+    yield Check("`slipway attested` reads both", _said("slipway", "attested", image, "--repo", repository))
     foreign = tomllib.loads((REPOSITORY / "images.toml").read_text())["PYTHON_IMAGE"]
     said = _verify(foreign, *ours)
     # Refused for that reason: a network that fails would refuse everything.
@@ -173,8 +174,11 @@ def attested(api: Api) -> Iterator[Check]:
 
 
 def _verify(image: str, *options: str) -> str:
-    """What `gh attestation verify` objects to."""
-    command = ["gh", "attestation", "verify", f"oci://{image}", *options]
+    return _said("gh", "attestation", "verify", f"oci://{image}", *options)
+
+
+def _said(*command: str) -> str:
+    """What a command objects to; empty where it ends well."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     return "" if done.returncode == 0 else (done.stderr or done.stdout or f"exit code {done.returncode}").strip()[-300:]
 

@@ -266,32 +266,33 @@ IMAGE = "ghcr.io/acme/slipway-selftest@sha256:" + "1" * 64
 
 
 @pytest.mark.parametrize(
-    ("provenance", "sbom", "foreign", "bad"),
+    ("changes", "bad"),
     [
-        ("", "", NONE, None),
-        (NONE, "", NONE, "attested by publish.yml"),
-        ("", NONE, NONE, "its SBOM too"),
-        ("", "", "", "an image from elsewhere is refused"),
-        ("", "", "dial tcp: no route to host", "an image from elsewhere is refused"),
+        ({}, None),
+        ({"provenance": NONE}, "attested by publish.yml"),
+        ({"sbom": NONE}, "its SBOM too"),
+        ({"slipway": "not attested"}, "`slipway attested` reads both"),
+        ({"foreign": ""}, "an image from elsewhere is refused"),
+        ({"foreign": "dial tcp: no route to host"}, "an image from elsewhere is refused"),
     ],
 )
-def test_attested(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, provenance: str, sbom: str, foreign: str, bad: str | None
-) -> None:
+def test_attested(monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], bad: str | None) -> None:
+    """By what the commands say; empty: they end well."""
     monkeypatch.setenv("IMAGE", IMAGE)
-    answers = {"foreign": foreign, "sbom": sbom, "provenance": provenance}
-    gh = tmp_path / "gh"
-    gh.write_text(
-        f"#!{sys.executable}\nimport sys\n"
-        "assert sys.argv[1:3] == ['attestation', 'verify'] and sys.argv[3].startswith('oci://')\n"
-        "assert sys.argv[4:8] == ['--repo', 'Acme/slipway', '--signer-workflow',\n"
-        "    'Acme/slipway/.github/workflows/publish.yml']\n"
-        "which = 'sbom' if '--predicate-type' in sys.argv else 'provenance'\n"
-        f"which = which if sys.argv[3] == 'oci://{IMAGE}' else 'foreign'\n"
-        f"sys.exit({answers!r}[which] or 0)\n"
-    )
-    gh.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    answers = {"provenance": "", "sbom": "", "slipway": "", "foreign": NONE, **changes}
+    signer = ["--repo", "Acme/slipway", "--signer-workflow", "Acme/slipway/.github/workflows/publish.yml"]
+
+    def run(command: tuple[str, ...], **_: object) -> subprocess.CompletedProcess[str]:
+        if command[0] == "slipway":
+            assert list(command[1:]) == ["attested", IMAGE, "--repo", "Acme/slipway"]
+            which = "slipway"
+        else:
+            assert command[:3] == ("gh", "attestation", "verify") and list(command[4:8]) == signer
+            which = "sbom" if "--predicate-type" in command else "provenance"
+            which = which if command[3] == f"oci://{IMAGE}" else "foreign"
+        return subprocess.CompletedProcess(command, int(bool(answers[which])), "", answers[which])
+
+    monkeypatch.setattr(selftest.subprocess, "run", run)
     assert list(wrong(selftest.attested(Fake({})))) == ([bad] if bad else [])
 
 
