@@ -79,6 +79,15 @@ def test_on_a_laptop_it_is_a_variable_or_a_file(
     assert found_in(shop, done) == []
 
 
+def test_the_certificates_of_the_machine_come_beside_it(project: Callable[..., Project], tmp_path: Path) -> None:
+    shop = shop_with(project)
+    (tmp_path / "bundle.pem").write_text(f"certificates for {shop.root.name}\n")
+    mount = f"RUN --mount=type=secret,id=ca,required=true grep -q {shop.root.name} /run/secrets/ca\n"
+    shop.replace("Dockerfile", "FROM base AS runtime\n", f"FROM base AS runtime\n{mount}")
+    done = shop.run("build", BUILD_SECRETS=f"npm_token={VALUE}", SSL_CERT_FILE=str(tmp_path / "bundle.pem"))
+    assert done.code == 0, done.text
+
+
 def test_a_build_that_fails_hides_it_too(project: Callable[..., Project]) -> None:
     shop = shop_with(project)
     shop.replace("Dockerfile", "FROM base AS runtime\n", f"FROM base AS runtime\nRUN echo {VALUE}; exit 3\n")
