@@ -120,7 +120,7 @@ def tag() -> None:
         {"digest": digest, "image": target.at(digest), "tags": "\n".join(target.tagged(name) for name in names)}
     )
     lines = [f"- <code>{target.tagged(name)}</code>{'' if name in moved else ' (as it was)'}" for name in names]
-    verify = f"gh attestation verify oci://{target.at(digest)} --repo {event.repository}"
+    verify = f"slipway attested {target.at(digest)} --repo {event.repository}"
     files.summary("\n".join([f"## Published {target.at(digest)}", "", *lines, "", f"Verify it: `{verify}`", ""]))
     click.echo(f"{target.at(digest)}: {', '.join(names)}")
 

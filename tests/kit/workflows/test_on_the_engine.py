@@ -126,7 +126,7 @@ def test_every_job_ends_with_a_summary_and_the_way_to_verify(delivered: Delivere
     text = {key: "".join(job.summaries.values()) for key, job in delivered.run.jobs.items()}
     assert all(text.values()), {key for key, said in text.items() if not said}
     assert "gantt" in text["verify/verify"]
-    assert "gh attestation verify" in text["publish/publish"]
+    assert "slipway attested" in text["publish/publish"]
 
 
 def test_the_token_is_in_no_log_and_in_no_artifact(delivered: Delivered) -> None:
