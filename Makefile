@@ -1,6 +1,6 @@
 # Each target does the set-up that it needs. On a machine that has nothing, start with: make run
 .DEFAULT_GOAL := help
-.PHONY: help run test test-bare bench stop clean check doctor
+.PHONY: help run test test-bare bench bench-workflows stop clean check doctor
 
 # Not a version manager's `python3`, where the system has its own: that costs 0.2 s a call.
 PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
@@ -10,7 +10,7 @@ KIT_TESTS := uv run --project scripts --locked pytest
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do \
-		printf '  make %-10s %s\n' "$$target" "$$text"; done
+		printf '  make %-16s %s\n' "$$target" "$$text"; done
 
 run: ## from source to a verified local deployment (ARGS="--fresh", SLIPWAY_PORT=8001)
 	@$(READY) sh -c '$${SLIPWAY_NO_ENGINE:+scripts/without-engine} "$$@"' sh $(SLIPWAY) run $(ARGS)
@@ -25,6 +25,9 @@ test-bare: ## `make run` and `make test` on bare Debian machines (SUITE=bookworm
 
 bench: ## how fast it is, side by side with a plain script (ARGS="--only G5 --pairs 3")
 	@$(READY) uv run --project scripts --locked --no-dev python benchmarks/run.py $(ARGS)
+
+bench-workflows: ## the set-up of a runner, and verify.yml beside the commands that it runs (ARGS="--pairs 1")
+	@$(READY) --for-tests uv run --project scripts --locked python benchmarks/workflows.py $(ARGS)
 
 stop: ## removes all that `make run` started
 	@$(READY) --no-engine $(SLIPWAY) stop $(ARGS)

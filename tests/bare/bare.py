@@ -102,8 +102,8 @@ def machine(suite: str, *, privileged: bool = True) -> Iterator[Machine]:
     # --init: without it a containerd that died stays a zombie, and dockerd does not come up again.
     words = ["run", "--detach", "--init", "--name", name, "--label", f"{LABEL}=machine"]
     if privileged:
-        # An overlay cannot lie on an overlay: the engine inside gets a volume, and so do those of tests in /tmp.
-        words += ["--privileged", "--volume", f"{name}:/var/lib/docker", "--volume", "/tmp"]
+        # An overlay cannot lie on an overlay: the engine inside gets a volume, and so do those that its tests start.
+        words += ["--privileged", "--volume", f"{name}:/var/lib/docker", "--volume", "/tmp", "--volume", "/var/tmp"]
     for variable in CERTIFICATES:
         if os.environ.get(variable):
             words += [

@@ -14,7 +14,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,8 +52,9 @@ http.server.ThreadingHTTPServer(("", 8000), Handler).serve_forever()
 
 CHECK = '''\
 """Stands in for pytest, in a tenth of its time: one test, reported as pytest reports it."""
-import pathlib, sys, time
+import pathlib, signal, sys, time
 
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # some clients hand it on: no traceback of this script then
 print("check begins", flush=True)
 mode = pathlib.Path("checks.txt").read_text().strip()
 while mode == "hang":
@@ -116,6 +117,22 @@ timeout = "2s"
 def docker(*args: str, timeout: float = 120, **options: Any) -> "subprocess.CompletedProcess[str]":
     """The docker command; its exit code is the caller's business."""
     return subprocess.run(["docker", *args], capture_output=True, text=True, timeout=timeout, check=False, **options)
+
+
+def nap() -> str:
+    """A command that hangs, never the same twice: a build that nobody ended would leave its layer for the next."""
+    return f"sleep 600.{secrets.randbelow(10**6)}"
+
+
+def asleep(command: str) -> bool:
+    """Whether such a command still runs, in whatever container."""
+    return any(command.replace(" ", "\0").encode() in line for line in _command_lines())
+
+
+def _command_lines() -> Iterator[bytes]:
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            yield (folder / "cmdline").read_bytes()
 
 
 def free_port() -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from support import Project
+from support import Project, asleep, nap, until
 
 pytestmark = pytest.mark.engine
 
@@ -78,11 +78,13 @@ def test_it_does_not_build(project: Callable[..., Project], line: str, words: li
 
 def test_the_build_hangs(project: Callable[..., Project]) -> None:
     shop = project(**{"slipway.toml": '[build]\ntimeout = "2s"\n'})
-    shop.replace("Dockerfile", "RUN install", "RUN sleep 611\nRUN install")
+    hang = nap()
+    shop.replace("Dockerfile", "RUN install", f"RUN {hang}\nRUN install")
     done = shop.run("build")
     assert done.code == 7, done.text
     assert "took longer than 2s and was ended" in done.stage("build")["reason"]
     assert done.seconds < 12
+    until(lambda: not asleep(hang), "what hung is ended in the engine too")
 
 
 def test_bake_file_is_wrong(project: Callable[..., Project]) -> None:

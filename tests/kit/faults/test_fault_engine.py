@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from slipway.tools import docker as engine_facts
-from support import DOCKERFILE, Engine, Project, docker, until
+from support import DOCKERFILE, Engine, Project, docker, nap, until
 
 pytestmark = pytest.mark.engine
 
@@ -148,9 +148,10 @@ def test_the_engine_goes_in_the_middle_of_a_build(
     own.bring(base_images["PYTHON_IMAGE"])
     shop = project(Dockerfile=DOCKERFILE.format(**base_images))
     # That engine has no bridge, so nothing in it has a network.
-    shop.replace("Dockerfile", "RUN install", "RUN --network=none sleep 615\nRUN --network=none install")
+    hang = nap()
+    shop.replace("Dockerfile", "RUN install", f"RUN --network=none {hang}\nRUN --network=none install")
     run = shop.start("build", "test", **own.environment)
-    run.seen("build", "stage-doing", "sleep 615")
+    run.seen("build", "stage-doing", hang)
     own.signal(number)
     done = run.end()
     assert done.code == 3, done.text

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fake_registry import FakeRegistry
 from slipway.tools import provision
-from support import Project, docker, until
+from support import Project, asleep, docker, nap, until
 
 pytestmark = [
     pytest.mark.engine,
@@ -69,10 +69,13 @@ def test_lint_and_scan(project: Callable[..., Project], tmp_path: Path, tool: st
 
 def test_build(project: Callable[..., Project], number: int) -> None:
     shop = project()
-    shop.replace("Dockerfile", "RUN install", f"RUN sleep 61{number}\nRUN install")
+    hang = nap()
+    shop.replace("Dockerfile", "RUN install", f"RUN {hang}\nRUN install")
     run = shop.start("build")
-    run.seen("build", "stage-doing", f"sleep 61{number}")
+    run.seen("build", "stage-doing", hang)
+    until(lambda: asleep(hang), "the step has begun")
     interrupt(shop, run, number)
+    until(lambda: not asleep(hang), "the step is ended in the engine too")
     assert not (shop.root / ".slipway/image").exists()
 
 

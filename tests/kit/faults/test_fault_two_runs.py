@@ -2,12 +2,11 @@
 
 import contextlib
 import os
-import secrets
 import signal
 from collections.abc import Callable
 
 import pytest
-from support import Project, docker, free_port, survivors, until
+from support import Project, docker, free_port, nap, survivors, until
 
 pytestmark = pytest.mark.engine
 
@@ -28,11 +27,10 @@ def test_in_one_folder(project: Callable[..., Project]) -> None:
 
 def test_a_killed_run_holds_no_lock(project: Callable[..., Project]) -> None:
     shop = project()
-    # Never the same twice: the layer of a build that nobody ended in time would be there next time.
-    nap = f"sleep 61.{secrets.randbelow(10**6)}"
-    shop.replace("Dockerfile", "RUN install", f"RUN {nap}\nRUN install")
+    hang = nap()
+    shop.replace("Dockerfile", "RUN install", f"RUN {hang}\nRUN install")
     first = shop.start("build")
-    first.seen("build", "stage-doing", nap)
+    first.seen("build", "stage-doing", hang)
     first.process.kill()
     first.process.wait()
     assert shop.run("lint").code == 0
