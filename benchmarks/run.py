@@ -22,6 +22,7 @@ from typing import Any
 
 from bed import HERE, Bed, Failed, said
 from chain import explained
+
 from slipway.errors import SlipwayError
 from slipway.pipeline.graph import STAGES
 

@@ -25,10 +25,11 @@ from bed import ROOT
 sys.path.insert(0, str(ROOT / "tests" / "kit"))
 
 import trivydb
-from slipway.tools import images
 from workflows.harness import provision
 from workflows.harness.real import Bench
 from workflows.harness.registry import Registry
+
+from slipway.tools import images
 
 SETUP_SECONDS, VERIFY_RATIO = 5.0, 1.3
 STAGES = (("lint", "build", "test", "scan"), ("integration",))

@@ -189,8 +189,7 @@ def _target() -> "Repository":
     from slipway import github
     from slipway.image.reference import repository
 
-    # Lower case: no registry takes another, and no expression can make it of `ghcr.io/${{ github.repository }}`.
-    return repository((os.environ.get("IMAGE") or f"ghcr.io/{github.event().repository}").lower())
+    return repository(os.environ.get("IMAGE") or f"ghcr.io/{github.event().repository}")
 
 
 def _required(name: str) -> str:

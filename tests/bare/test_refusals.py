@@ -77,7 +77,7 @@ def test_no_engine_can_run(unprivileged: Machine) -> None:
 
 def test_make_run_does_what_needs_no_engine(unprivileged: Machine) -> None:
     ended = unprivileged.run("make run")
-    assert ended.returncode == 3 or "make: *** [Makefile" in ended.stdout and "Error 3" in ended.stdout
+    assert ended.returncode == 3 or ("make: *** [Makefile" in ended.stdout and "Error 3" in ended.stdout)
     assert re.search(r"(?m)^lint: passed", ended.stdout), "lint is done"
     assert re.search(r"workflow|no finding", ended.stdout), "the workflows are checked"
     commit = unprivileged.run("git rev-parse HEAD").stdout.strip()

@@ -11,8 +11,9 @@ import hypothesis
 import hypothesis.configuration
 import pytest
 import trivydb
-from slipway.tools import images
 from support import REPOSITORY, SESSION, Engine, Project, docker, free_port
+
+from slipway.tools import images
 
 # Property tests try the same examples each time, and leave no folder of their own in the repository.
 hypothesis.configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "slipway-hypothesis")

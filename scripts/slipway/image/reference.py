@@ -39,18 +39,18 @@ class Repository:
 
 
 def repository(name: str) -> Repository:
-    """Read a repository name.
+    """Read a repository name. Capitals become small: no registry takes them, and `ghcr.io/${{ github.repository }}`
+    may hold them, where no expression can make them small.
 
     Raises:
         UsageError: it holds a tag or digest, has no registry host, or is not a name.
     """
-    host, _, path = name.partition("/")
+    host, _, path = name.lower().partition("/")
     if not path or not ("." in host or ":" in host or host == "localhost"):
         raise UsageError(f"image name {name!r} has no registry. Write it whole, such as ghcr.io/acme/shop.")
     if not _HOST.fullmatch(host) or not _REPOSITORY.fullmatch(path) or len(name) > _LONGEST:
         raise UsageError(
-            f"image name {name!r} is not a repository. "
-            "Use lower-case letters, digits, . _ - and /, without tag or digest."
+            f"image name {name!r} is not a repository. Use letters, digits, . _ - and /, without tag or digest."
         )
     return Repository(host, path)
 

@@ -95,7 +95,7 @@ async def look(
 def image_repository(root: Path, settings: config.Settings) -> Repository:
     """Where the image belongs: as configured, else GHCR on a runner and the local registry elsewhere."""
     local = f"localhost:{settings.publish.registry_port}/{slug(root.name)}"
-    ghcr = f"ghcr.io/{github.event().repository.lower()}"
+    ghcr = f"ghcr.io/{github.event().repository}"
     return repository(settings.image.name or (ghcr if github.on_runner() else local))
 
 

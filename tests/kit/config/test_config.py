@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from slipway import config
 from slipway.config import DeployTable, Settings, load, seconds
 from slipway.errors import ExitCode, UsageError

@@ -10,6 +10,7 @@ from typing import Any
 import fake_gh
 import pytest
 from fake_gh import DIGEST, GOOD, PROVENANCE, UNSIGNED, answer, result
+
 from slipway.config import Settings
 from slipway.deploy.rollout import Report
 from slipway.deploy.target import Result

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+
 from slipway.deploy import rollout
 from slipway.deploy.rollout import Checks, Report, roll_out
 from slipway.deploy.target import Attempt, Result

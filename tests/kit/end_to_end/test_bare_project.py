@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import slipway
 from support import REPOSITORY, STACK, Project, docker, until
+
+import slipway
 
 pytestmark = pytest.mark.engine
 DOCKERFILE = """\

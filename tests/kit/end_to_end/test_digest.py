@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from slipway.stages.build import SOURCE_DATE_EPOCH
 from support import Project, docker
+
+from slipway.stages.build import SOURCE_DATE_EPOCH
 
 pytestmark = pytest.mark.engine
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from slipway.tools import docker as engine_facts
 from support import DOCKERFILE, Engine, Project, docker, nap, until
+
+from slipway.tools import docker as engine_facts
 
 pytestmark = pytest.mark.engine
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from fake_registry import FakeRegistry
-from slipway.tools import provision
 from support import Project, asleep, docker, nap, until
+
+from slipway.tools import provision
 
 pytestmark = [
     pytest.mark.engine,

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 import trivydb
-from slipway.tools import provision
 from support import Project
+
+from slipway.tools import provision
 
 pytestmark = pytest.mark.engine
 ONLY = ("scan", "--skip", "lint", "--skip", "test")

@@ -43,7 +43,7 @@ def test_stage_and_option(project: Callable[..., Project], arguments: list[str],
         ("[lint\n", "slipway.toml:1: not valid TOML"),
         ('[lint]\nthreshold = "warning\n', "slipway.toml:2: not valid TOML"),
         ('[image]\nname = "shop"\n', "image name 'shop' has no registry. Write it whole"),
-        ('[image]\nname = "ghcr.io/Acme/Shop:1"\n', "is not a repository. Use lower-case letters"),
+        ('[image]\nname = "ghcr.io/Acme/Shop:1"\n', "is not a repository. Use letters"),
     ],
 )
 def test_settings(project: Callable[..., Project], text: str, message: str) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from slipway.errors import UsageError
 from slipway.github import Event
 from slipway.github.cache import decide

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from slipway.github import attestable, commands, event, files
 from slipway.pipeline.result import ImageResult, RunResult, SourceResult, StageResult
 from slipway.policy.finding import Finding

@@ -5,6 +5,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from slipway.errors import UsageError
 from slipway.github import Event
 from slipway.github.tags import moving, wanted

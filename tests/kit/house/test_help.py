@@ -6,6 +6,7 @@ import shlex
 import click
 import pytest
 from click.testing import CliRunner
+
 from slipway.cli import main
 
 NAMES = ["", *sorted(main.commands)]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from slipway.stages import build
 from slipway.tools import hadolint, images, provision
 

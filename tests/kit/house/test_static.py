@@ -11,8 +11,7 @@ SCRIPTS = ROOT / "scripts"
 COMMANDS = {
     "ruff": ["ruff", "check", "slipway"],
     "format": ["ruff", "format", "--check", "slipway"],
-    # Not the order of imports: which of them are our own, ruff guesses from the folder that it is called from.
-    "ruff on the tests": ["ruff", "check", "--config", "pyproject.toml", "--ignore", "I001", "../tests/kit"],
+    "ruff on the tests": ["ruff", "check", "--config", "pyproject.toml", "../tests", "../benchmarks"],
     "mypy": ["mypy", "slipway"],
 }
 

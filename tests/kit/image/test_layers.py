@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from slipway.errors import Broken
 from slipway.image import layers, layout
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from slipway.errors import Broken, ExitCode
 from slipway.image import layout
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from slipway.config import Settings
 from slipway.image.reference import Repository
 from slipway.pipeline.graph import Selection

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from slipway.errors import NotReady
 from slipway.pipeline import folder
 

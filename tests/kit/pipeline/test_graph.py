@@ -1,6 +1,7 @@
 """Which stages a command line asks for."""
 
 import pytest
+
 from slipway.errors import ExitCode, UsageError
 from slipway.pipeline.graph import NAMES, STAGES, select
 

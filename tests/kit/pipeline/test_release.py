@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from slipway import ci
+
 from slipway.cli import main
 from slipway.errors import NotReady, SlipwayError
 from slipway.pipeline import release
@@ -135,14 +135,6 @@ def test_the_commands_ask_about_the_event(answering: Answering, monkeypatch: pyt
     assert CliRunner().invoke(main, ["ci", "proven"]).exit_code != 0
     answering([], 0)
     assert CliRunner().invoke(main, ["ci", "major"]).output == "v1 made at v1.0.0\n"
-
-
-def test_an_image_is_named_in_lower_case(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else `ghcr.io/${{ github.repository }}` is refused wherever the owner's name has an upper-case letter."""
-    monkeypatch.setenv("GITHUB_REPOSITORY", "Acme/Slipway")
-    for image in ("", "ghcr.io/Acme/Slipway"):
-        monkeypatch.setenv("IMAGE", image)
-        assert str(ci._target()) == "ghcr.io/acme/slipway"
 
 
 @pytest.mark.parametrize("tag", ["v1", "1.0.0", "v1.0", "v1.0.0-rc.1", "main"])

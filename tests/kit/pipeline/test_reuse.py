@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from slipway.pipeline.reuse import Store
 from slipway.policy.finding import Finding
 from slipway.stages.base import Context, Outcome, Stage

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from slipway.errors import Broken, ExitCode, NotReady, SlipwayError
 from slipway.pipeline.result import Kind
 from slipway.stages.base import Outcome

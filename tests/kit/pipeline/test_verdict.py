@@ -6,6 +6,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+
 from slipway.errors import ExitCode, SlipwayError
 from slipway.pipeline import run as runs
 from slipway.pipeline.result import encode

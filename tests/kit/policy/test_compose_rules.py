@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from slipway.policy.compose import PLACEHOLDER, RULES, check
 
 HEALTHY = {"image": "docker.io/library/redis:8", "healthcheck": {"test": ["CMD", "true"]}}

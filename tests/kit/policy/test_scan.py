@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from slipway.policy.finding import Finding, severe
 from slipway.policy.scan import findings
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from slipway.pipeline.result import Event, ImageResult, Kind, RunResult, SourceResult, StageResult
 from slipway.policy.finding import Finding
 

@@ -12,6 +12,7 @@ from typing import get_args
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
+
 from slipway.pipeline.result import Event
 from slipway.report.console import MARKS, Lines, Terminal, command
 from slipway.stages.base import Status

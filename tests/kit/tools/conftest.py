@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from slipway.errors import NotReady
 from slipway.tools import provision
 

@@ -10,6 +10,7 @@ import fake_gh
 import pytest
 from click.testing import CliRunner, Result
 from fake_gh import DIGEST, GOOD, IMAGE, OTHER, PROVENANCE, SBOM, SIGNER, UNSIGNED, answer, result
+
 from slipway.cli import main
 from slipway.errors import UsageError
 from slipway.tools import signer

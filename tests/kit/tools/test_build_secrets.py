@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from slipway.errors import NotReady, UsageError
 from slipway.tools import build_secrets
 from slipway.tools.build_secrets import Secrets, parse, resolve

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from slipway.tools.buildx import Progress, explain
 from slipway.tools.process import Finished
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import trivydb
+
 from slipway.errors import NotReady, UsageError
 from slipway.tools import database
 from slipway.tools.database import Database

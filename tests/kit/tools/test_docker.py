@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from slipway.errors import ExitCode, NotReady
 from slipway.tools import docker
 from slipway.tools.docker import Engine

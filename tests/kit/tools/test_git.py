@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from slipway.image.reference import tag
 from slipway.tools import git
 from slipway.tools.git import Source

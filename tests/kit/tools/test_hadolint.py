@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from slipway.errors import Broken
 from slipway.tools import hadolint as tool
 

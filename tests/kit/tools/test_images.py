@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support import docker
+
 from slipway.errors import UsageError
 from slipway.tools import images
-from support import docker
 
 Program = Callable[[str, str], Path]
 DIGEST = "sha256:" + "a" * 64

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from slipway.tools import process
 from slipway.tools.process import Finished
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from slipway.errors import NotReady
 from slipway.tools import provision
 

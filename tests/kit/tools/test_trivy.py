@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import trivydb
+
 from slipway.errors import Broken
 from slipway.tools import trivy as tool
 from slipway.tools.trivy import Trivy

@@ -15,7 +15,6 @@ from workflows.harness.runner import Run, Shop, commit
 from workflows.harness.scenarios import ANSWERS, Scenario, source
 from workflows.harness.yaml_text import is_called, permissions
 
-
 DEPLOYS = {"contents": "read", "packages": "read", "attestations": "read"}  # what a job that uses the action grants
 
 
