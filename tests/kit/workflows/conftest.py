@@ -4,7 +4,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support import CHECK, DOCKERFILE, INTEGRATION, REPOSITORY, SERVER, SETTINGS, STACK, free_port
 from workflows.harness import provision
+from workflows.harness.real import Bench
+from workflows.harness.registry import Registry
 from workflows.harness.runner import Run, Shop
 
 
@@ -37,3 +40,30 @@ def tiny(tmp_path: Path, act: Path) -> Iterator[Callable[..., Run]]:
         return shop.run(shop.caller(text), event, {"ref": "refs/heads/main"}, "b" * 40, timeout=60, **more)  # type: ignore[arg-type]
 
     yield run
+
+
+@pytest.fixture(scope="module")
+def files(base_images: dict[str, str]) -> dict[str, str]:
+    """The small project of the kit's tests, with a stack and a test of it."""
+    return {
+        "Dockerfile": DOCKERFILE.format(**base_images),
+        "images.toml": (REPOSITORY / "images.toml").read_text(),
+        "server.py": SERVER, "mode.txt": "well", "check.py": CHECK, "checks.txt": "pass", "slipway.toml": SETTINGS,
+        ".dockerignore": "*\n!server.py\n!check.py\n!*.txt\n",
+        "docker-compose.test.yml": STACK, "tests/integration/test_health.py": INTEGRATION,
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def registry(base_images: dict[str, str]) -> Iterator[Registry]:
+    one = Registry(base_images["REGISTRY_IMAGE"])
+    yield one
+    one.end()
+
+
+@pytest.fixture
+def bench(tmp_path: Path, act: Path, registry: Registry, database: Path) -> Iterator[Bench]:
+    one = Bench(tmp_path, registry, database, free_port())
+    registry.requests.clear()
+    yield one
+    one.end()

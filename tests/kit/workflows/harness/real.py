@@ -74,9 +74,9 @@ class Bench:
         """The repository that is published to."""
         return f"{self.registry.host}/{self.name}"
 
-    def shop(self, files: Mapping[str, str | bytes]) -> tuple[Shop, str]:
-        """A shop whose repository holds these files; and the commit."""
-        shop = Shop(self.folder / f"s{len(self.shops)}", repository=self.name)
+    def shop(self, files: Path | Mapping[str, str | bytes], kit: Path | None = None) -> tuple[Shop, str]:
+        """A shop whose repository holds these files; and the commit. Executed by this kit, or by a copy of it."""
+        shop = Shop(self.folder / f"s{len(self.shops)}", repository=self.name, kit=kit)
         self.shops.append(shop)
         shop.place_kit()
         programs = shop.folder / "programs"
@@ -91,7 +91,7 @@ class Bench:
             "SLIPWAY_CACHE": os.environ.get("SLIPWAY_CACHE", str(caches / "slipway")),
             "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(caches / "uv")),
         }
-        sha = shop.repository_from({name: text for name, text in files.items()})
+        sha = shop.repository_from(files)
         return shop, sha
 
     def deliver(self, shop: Shop, sha: str, event: str = "push", **more: Any) -> Run:

@@ -1,0 +1,94 @@
+"""What the docs tell people to copy: workflows that GitHub would take, and the kit itself, executed as a copy."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from support import REPOSITORY
+from workflows.harness import places
+from workflows.harness.real import Bench
+
+from slipway.cli import main
+
+HOW_TO = REPOSITORY / "docs" / "how-to"
+CALLER = """\
+on: push
+permissions: {}
+jobs:
+  verify:
+    uses: $/.github/workflows/verify.yml
+    permissions: {contents: read}
+"""
+DOCS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
+BLOCKS = [
+    pytest.param(block, id=f"{file.stem}-{number}")
+    for file in DOCS
+    for number, block in enumerate(re.findall(r"^```ya?ml\n(.*?)^```", file.read_text(), re.M | re.S))
+    if re.search(r"^jobs:", block, re.M)
+]
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_workflow_in_the_docs_has_no_finding(tmp_path: Path, block: str) -> None:
+    file = tmp_path / ".github/workflows/example.yml"
+    file.parent.mkdir(parents=True)
+    file.write_text(block.replace("OWNER/slipway", "slipway-kit/slipway"))
+    result = CliRunner().invoke(main, ["check", "-C", str(tmp_path)])
+    assert (result.exit_code, result.stdout) == (0, "0 findings in 1 file\n")
+
+
+def test_push_to_deploy_is_a_caller_of_at_most_60_lines() -> None:
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", (HOW_TO / "push-to-deploy.md").read_text(), re.M | re.S)
+    assert len(block.splitlines()) <= 60
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """A project's repository after the commands of copy-the-kit.md, with this repository's last commit for `v1`."""
+    project = tmp_path / "shop"
+    project.mkdir()
+    (block,) = re.findall(r"^```sh\n(.*?)^```", (HOW_TO / "copy-the-kit.md").read_text(), re.M | re.S)
+    here = block.replace("--branch v1 https://github.com/OWNER/slipway", str(REPOSITORY))
+    assert here != block
+    subprocess.run(["bash", "-eo", "pipefail", "-c", here], cwd=project, check=True, timeout=60)
+    subprocess.run(["git", "init", "--quiet"], cwd=project, check=True, timeout=60)
+    return project
+
+
+def committed(name: str) -> bytes:
+    return subprocess.run(
+        ["git", "show", f"HEAD:{name}"], cwd=REPOSITORY, capture_output=True, check=True, timeout=60
+    ).stdout
+
+
+def test_a_copy_is_the_same_bytes(copied: Path) -> None:
+    """Nothing is rewritten for it, and nothing that a caller can refer to is missing."""
+    files = {
+        str(f.relative_to(copied)): f
+        for f in copied.rglob("*")
+        if f.is_file() and ".git" not in f.relative_to(copied).parts[:1]
+    }
+    assert {name for name, file in files.items() if file.read_bytes() != committed(name)} == set()
+    own = {"ci.yml", "kit.yml", "release.yml"}  # this repository's
+    called = {f.name for f in places.workflow_files() if f.name not in own and not f.name.startswith("selftest")}
+    assert {f.name for f in places.workflow_files(copied)} == called
+    assert [f.parent.name for f in places.action_files(copied)] == ["deploy", "setup"]
+
+
+@pytest.mark.engine
+@pytest.mark.timeout(400)
+def test_a_copy_goes_by_itself(copied: Path, bench: Bench, files: dict[str, str]) -> None:
+    """Called as the project's own files, with the kit that lies beside them and nothing of this repository."""
+    for name, text in files.items():
+        (copied / name).parent.mkdir(parents=True, exist_ok=True)
+        (copied / name).write_text(text)
+    (copied / ".github/workflows/deliver.yml").write_text(CALLER)
+    checked = CliRunner().invoke(main, ["check", "-C", str(copied)])
+    assert checked.exit_code == 0, checked.stdout
+    shop, sha = bench.shop(copied, kit=copied)
+    inputs = {"image": bench.image, "scan-database": str(bench.database)}
+    run = bench.call("verify", shop, sha, inputs, permissions={"contents": "read"})
+    run.check({"call/verify": "success"})
+    assert run.jobs["call/verify"].outputs["image"]["digest"].startswith("sha256:")
