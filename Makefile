@@ -27,7 +27,7 @@ bench: ## how fast it is, side by side with a plain script (ARGS="--only G5 --pa
 	@$(READY) uv run --project scripts --locked --no-dev python benchmarks/run.py $(ARGS)
 
 bench-workflows: ## the set-up of a runner, and verify.yml beside the commands that it runs (ARGS="--pairs 1")
-	@$(READY) --for-tests uv run --project scripts --locked python benchmarks/workflows.py $(ARGS)
+	@$(READY) --for-tests uv run --project scripts --locked python benchmarks/on_a_runner.py $(ARGS)
 
 stop: ## removes all that `make run` started
 	@$(READY) --no-engine $(SLIPWAY) stop $(ARGS)

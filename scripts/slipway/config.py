@@ -88,6 +88,9 @@ class ScanTable(Table, frozen=True):
         Literal["CRITICAL", "HIGH", "MEDIUM", "LOW"], Meta(description="least severity that stops an image")
     ] = "HIGH"
     unfixed: Annotated[Literal["report", "fail"], Meta(description="what a finding without a fix does")] = "report"
+    packages: Annotated[
+        str, Meta(description="file that says which Python packages the image must hold: 'auto', 'none' or its name")
+    ] = "auto"
     database: Annotated[str, Meta(description="'auto', or a folder, OCI layout or registry reference")] = "auto"
     database_age: Annotated[Duration, Meta(description="an older database is stale")] = "48h"
     timeout: Annotated[Duration, Meta(description="a longer scan is ended, and proves nothing: exit code 4")] = "10m"

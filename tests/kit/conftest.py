@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import hypothesis
 import hypothesis.configuration
 import pytest
 import trivydb
-from support import REPOSITORY, SESSION, Engine, Project, docker, free_port
+from support import REPOSITORY, SESSION, Engine, Project, docker, free_port, real
 
 from slipway.tools import images
 
@@ -106,3 +107,23 @@ def engine() -> Iterator[Callable[..., Engine]]:
     yield start
     for one in started:
         one.end()
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Callable[[str, str], Path]:
+    """Writes an executable Python script into a folder of its own."""
+
+    def write(name: str, code: str) -> Path:
+        path = tmp_path / "bin" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!{sys.executable}\nimport os, sys, json, time, signal, subprocess\n{code}\n")
+        path.chmod(0o755)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def trivy() -> Path:
+    """The real Trivy."""
+    return real("trivy")

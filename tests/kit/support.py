@@ -1,5 +1,6 @@
 """What the kit's tests share: small projects, the real command, engines of our own."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -19,6 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from slipway.errors import NotReady
+from slipway.tools import provision
 from slipway.tools.docker import project_id
 
 REPOSITORY = Path(__file__).parents[2]
@@ -133,6 +138,16 @@ def _command_lines() -> Iterator[bytes]:
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             yield (folder / "cmdline").read_bytes()
+
+
+def real(name: str) -> Path:
+    """The pinned tool itself."""
+    try:
+        return asyncio.run(provision.tool(name))
+    except NotReady as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"{name} can be had nowhere: {error}")
 
 
 def free_port() -> int:

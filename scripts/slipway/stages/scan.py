@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from slipway.config import seconds
-from slipway.errors import Broken, NotReady
+from slipway.errors import Broken, NotReady, UsageError
 from slipway.image import layers, layout
+from slipway.policy import canary, locked
 from slipway.policy import scan as policy
-from slipway.policy.finding import severe
+from slipway.policy.finding import Finding, severe
+from slipway.policy.trust import believe
 from slipway.stages import build
 from slipway.stages.base import Context, Outcome, Stage, failed
 from slipway.tools import database, provision, trivy
 from slipway.tools.database import Database
+from slipway.tools.process import together
 
 ANALYSES_LIMIT = 50_000_000  # bytes; the kept file grows with each new layer, and is begun anew beyond this
+CANARY_SECONDS = 60.0
 FUTURE_HOURS = 1.0  # how far ahead of our clock a database may be
 
 
@@ -43,20 +47,22 @@ async def run(context: Context) -> Outcome:
     context.doing("scanning")
     scanner = trivy.Trivy(binary, data.cache if data else context.folder / "no-database", context.log)
     report = await _report(context, scanner, image, data is not None)
+    _complete(context, image, report)
     (context.folder / "scan.json").write_text(json.dumps(_without_configuration(report)))
     sbom = context.state / "sbom.cdx.json"  # beside the layout that it speaks of: both are handed over together
-    await scanner.sbom(_without_configuration(report), sbom)
-    found = severe(policy.findings(report, settings.fail_on, settings.unfixed))
+    await together(scanner.sbom(_without_configuration(report), sbom), _sing(scanner, report, data))
+    listed = [_unproven(system)] if data and (system := canary.unproven(report)) else []
+    found = severe(policy.findings(report, settings.fail_on, settings.unfixed) + listed)
     stopping = [f for f in found if f.stops]
     facts = {"packages": len(trivy.packages(report)), "database": data.version if data else "", "sbom": sbom.name}
     if stopping:
         mends = dict.fromkeys(f.mend for f in stopping if f.mend)
         return failed(_count(len(stopping)), *found, mend="; ".join(list(mends)[:3]), **facts)
-    listed = f"{len(found)} listed, none stops" if found else "no findings"
+    listing = f"{len(found)} listed, none stops" if found else "no findings"
     if data is None:
         summary = f"no vulnerability data here ({missing}); secrets, configuration, SBOM checked"
         return Outcome("degraded", summary, tuple(found), facts=facts)
-    summary = f"{facts['packages']} packages, {listed} · data {data.age_hours(datetime.now(UTC)):.0f} h old"
+    summary = f"{facts['packages']} packages, {listing} · data {data.age_hours(datetime.now(UTC)):.0f} h old"
     return Outcome("passed", summary, tuple(found), facts=facts)
 
 
@@ -70,11 +76,11 @@ async def _report(context: Context, scanner: trivy.Trivy, image: layout.Image, k
     kept = context.state / "analyses" / f"trivy-{provision.pins()['trivy']['version']}.db"
     if not await asyncio.to_thread(layers.proven, folder, image) or os.environ.get("CI"):
         report = await scanner.scan(folder, vulnerabilities=known, timeout=limit)
-        _trust(report, image)
+        _believe(report, image)
         return report
     try:
         report = await scanner.scan(folder, vulnerabilities=known, timeout=limit, analyses=kept)
-        _trust(report, image)
+        _believe(report, image)
     except Broken:
         if not kept.is_file():
             raise
@@ -84,6 +90,53 @@ async def _report(context: Context, scanner: trivy.Trivy, image: layout.Image, k
     if kept.stat().st_size > ANALYSES_LIMIT:
         kept.unlink()
     return report
+
+
+def _complete(context: Context, image: layout.Image, report: dict[str, Any]) -> None:
+    """Whether the scanner saw every package that the project's lock file puts into the image."""
+    build = context.settings.build
+    folder = context.root / build.context
+    name = context.settings.scan.packages
+    if name == "auto":
+        dockerfile = (context.root / build.dockerfile).read_text(encoding="utf-8", errors="replace")
+        name = locked.chosen(dockerfile, [n for n in locked.INSTALLS if (folder / n).is_file()])
+    if name in ("", "none"):
+        return
+    if name.rpartition("/")[2] not in locked.INSTALLS or not (folder / name).is_file():
+        raise UsageError(f"[scan] packages: {name} is not here, or none of {', '.join(locked.INSTALLS)}.")
+    try:
+        text = (folder / name).read_text(encoding="utf-8")
+        wanted = locked.required(name.rpartition("/")[2], text, locked.environment(image.config))
+    except (OSError, ValueError) as error:
+        raise Broken(f"what must be in the image cannot be told: {error}. Mend {name}.") from error
+    if gone := locked.missing(wanted, trivy.packages(report)):
+        more = f" and {len(gone) - 3} more" if len(gone) > 3 else ""
+        raise Broken(
+            f"{name} puts {', '.join(gone[:3])}{more} into the image, and the scanner saw no such thing: what it does "
+            "not see it cannot judge. Leave the packages' metadata (*.dist-info) in the image; if it is not made from "
+            f"{name}, say so: [scan] packages."
+        )
+
+
+def _believe(report: dict[str, Any], image: layout.Image) -> None:
+    believe(report, image.config_digest, image.config, provision.pins()["trivy"]["version"])
+
+
+async def _sing(scanner: trivy.Trivy, report: dict[str, Any], data: Database | None) -> None:
+    """The canary (slipway.policy.canary): with the same binary and the same data as the image."""
+    if data is None or not canary.ecosystems(report):
+        return
+    silent = canary.silent(report, await scanner.examine(canary.document(report), CANARY_SECONDS))
+    if silent:
+        raise Broken(
+            f"the vulnerability database ({data.source}) does not know the oldest advisories for "
+            f"{' and '.join(silent)}: it is damaged, or was made for something else. Fetch it anew: `slipway db pull`."
+        )
+
+
+def _unproven(system: str) -> Finding:
+    message = f"no old advisory for {system} is known to Slipway: that the database has its data is not proven"
+    return Finding("unproven", "UNKNOWN", message, stops=False)
 
 
 def _count(number: int) -> str:
@@ -102,25 +155,6 @@ def _fresh(data: Database | None, limit_hours: float) -> None:
         )
     if age < -FUTURE_HOURS:
         raise Broken(f"the vulnerability database ({data.source}) is dated in the future. Check this machine's clock.")
-
-
-def _trust(report: dict[str, Any], image: layout.Image) -> None:
-    """Whether the report speaks of our image, and read it at all."""
-    metadata = report.get("Metadata") or {}
-    if metadata.get("ImageID") != image.config_digest:
-        raise Broken("the scanner's report is about another image. Run again with --fresh.")
-    if metadata.get("DiffIDs") != image.config.get("rootfs", {}).get("diff_ids"):
-        raise Broken("the scanner's report names other layers than the image has. Run again with --fresh.")
-    if not trivy.packages(report):
-        raise Broken(
-            "the scanner recognised no package in the image, so it proves nothing. Is this the image you meant?"
-        )
-    system = [r for r in report.get("Results") or [] if r.get("Class") == "os-pkgs"]
-    if metadata.get("OS") and not any(r.get("Packages") for r in system):
-        raise Broken(
-            f"the scanner found {metadata['OS'].get('Family')} in the image but none of its packages: "
-            "their list is gone. Leave the package manager's own files (/var/lib/dpkg, /lib/apk) in the image."
-        )
 
 
 def _without_configuration(report: dict[str, Any]) -> dict[str, Any]:

@@ -70,6 +70,23 @@ class Trivy:
                 shutil.copyfile(learnt, analyses.with_suffix(".new"))
             return content
 
+    async def examine(self, document: dict[str, Any], timeout: float) -> dict[str, Any]:
+        """The report on a list of packages (CycloneDX).
+
+        Raises:
+            Broken: as with an image.
+        """
+        with tempfile.TemporaryDirectory(prefix="slipway-trivy-") as name:
+            folder = Path(name)
+            (folder / "packages.json").write_text(json.dumps(document))
+            report = folder / "report.json"
+            done = await self._call(
+                "sbom", "packages.json", "--cache-dir", _cache(folder / "cache", self.cache, None), "--cache-backend",
+                "memory", *_ALONE, "--scanners", "vuln", *_OFFLINE, "--list-all-pkgs", "--exit-code", "10",
+                "--exit-on-eol", "11", "--format", "json", "--output", report, cwd=folder, timeout=timeout,
+            )  # fmt: skip
+            return _report(done, report)
+
     async def sbom(self, report: dict[str, Any], target: Path) -> None:
         """Write a CycloneDX SBOM of a report's packages.
 

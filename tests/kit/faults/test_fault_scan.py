@@ -136,7 +136,7 @@ def test_a_folder_that_is_no_database(project: Callable[..., Project], tmp_path:
 def test_two_databases_by_their_files_do_not_meet(project: Callable[..., Project], tmp_path: Path) -> None:
     """A folder that holds the two files themselves is linked into Trivy's shape: each into one of its own."""
     knowing = trivydb.write(tmp_path / "knowing") / "db"
-    empty = trivydb.write(tmp_path / "empty", advisories=[]) / "db"
+    empty = trivydb.write(tmp_path / "empty", only=()) / "db"
     shop = with_gunicorn(project, "20.1.0")
     assert shop.run(*ONLY, SLIPWAY_SCAN_DATABASE=str(empty)).code == 0
     assert shop.run(*ONLY, SLIPWAY_SCAN_DATABASE=str(knowing)).code == 1
@@ -147,7 +147,9 @@ def test_two_databases_by_their_files_do_not_meet(project: Callable[..., Project
             shutil.rmtree(link)
 
 
-REPORT = {"SchemaVersion": 2, "Metadata": {}, "Results": []}
+VERSION = provision.pins()["trivy"]["version"]
+REPORT = {"SchemaVersion": 2, "Trivy": {"Version": VERSION}, "Metadata": {}, "Results": []}
+OTHER = REPORT | {"Trivy": {"Version": "0.69.4"}}
 
 
 @pytest.mark.parametrize(
@@ -158,14 +160,15 @@ REPORT = {"SchemaVersion": 2, "Metadata": {}, "Results": []}
         ("exit 0", "left no report"),
         ("echo '{}' > \"$out\"", "not of the kind that Slipway reads"),
         (f"echo '{json.dumps(REPORT)}' > \"$out\"", "is about another image"),
+        (f"echo '{json.dumps(OTHER)}' > \"$out\"", "was written by Trivy 0.69.4"),
         ('echo not json > "$out"; exit 10', "left no report"),
     ],
-    ids=["crash", "panic", "silence", "empty", "another image", "garbage"],
+    ids=["crash", "panic", "silence", "empty", "another image", "another scanner", "garbage"],
 )
 def test_a_scanner_that_crashes_or_lies(
     project: Callable[..., Project], tmp_path: Path, script: str, words: str
 ) -> None:
-    home = tmp_path / "cache/tools" / f"trivy-{provision.pins()['trivy']['version']}"
+    home = tmp_path / "cache/tools" / f"trivy-{VERSION}"
     home.mkdir(parents=True)
     find = 'while [ $# -gt 0 ]; do [ "$1" = --output ] && out=$2; shift; done\n'
     (home / "trivy").write_text(f"#!/bin/sh\n{find}{script}\n")
@@ -181,8 +184,8 @@ def test_a_scanner_that_crashes_or_lies(
 
 def test_a_scanner_that_leaves_the_packages_out(project: Callable[..., Project], tmp_path: Path) -> None:
     """It names the right image and layers, and recognised nothing in them."""
-    real = json.dumps(str(provision.cache_folder() / "tools" / f"trivy-{provision.pins()['trivy']['version']}/trivy"))
-    home = tmp_path / "cache/tools" / f"trivy-{provision.pins()['trivy']['version']}"
+    real = json.dumps(str(provision.cache_folder() / "tools" / f"trivy-{VERSION}/trivy"))
+    home = tmp_path / "cache/tools" / f"trivy-{VERSION}"
     home.mkdir(parents=True)
     strip = (
         "#!/usr/bin/env python3\nimport json, pathlib, subprocess, sys\n"
@@ -201,7 +204,7 @@ def test_a_scanner_that_leaves_the_packages_out(project: Callable[..., Project],
 
 
 def test_it_takes_too_long(project: Callable[..., Project], tmp_path: Path) -> None:
-    home = tmp_path / "cache/tools" / f"trivy-{provision.pins()['trivy']['version']}"
+    home = tmp_path / "cache/tools" / f"trivy-{VERSION}"
     home.mkdir(parents=True)
     (home / "trivy").write_text("#!/bin/sh\nexec sleep 614\n")
     (home / "trivy").chmod(0o755)

@@ -128,7 +128,7 @@ def test_what_it_kept_of_layers_gives_the_same_report_and_new_data_are_asked_aga
     trivy: Path, database: Path, tmp_path: Path
 ) -> None:
     image, kept = layout(tmp_path / "image", app(**{"app/.env": SECRET})), tmp_path / "kept" / "analyses.db"
-    knows_nothing = trivydb.write(tmp_path / "knows-nothing", advisories=[])
+    knows_nothing = trivydb.write(tmp_path / "knows-nothing", only=())
 
     def again(data: Path) -> dict[str, Any]:
         scanner = Trivy(trivy, data, tmp_path / "log")
