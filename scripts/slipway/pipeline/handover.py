@@ -10,7 +10,7 @@ from pathlib import Path
 
 from slipway.errors import Broken, NotReady, SlipwayError, UsageError
 from slipway.github.tags import moving
-from slipway.image import layout
+from slipway.image import layout, sbom
 from slipway.image.layout import Image
 from slipway.image.reference import DIGEST, Repository
 from slipway.tools import docker, remote
@@ -43,19 +43,30 @@ async def push(
     if not digests:
         raise UsageError("no digest was handed over. Pass the output `digest` of the job that verified the image.")
     await docker.engine()
-    images = [_checked(artifacts, digest) for digest in digests]
+    images = _checked(artifacts, digests)
     platforms = tuple(image.platform for _, image in images)
     if len(set(platforms)) != len(platforms):
         raise UsageError(f"two images are for the same platform ({', '.join(platforms)}). Verify each platform once.")
+    if len(images) > 1:
+        sbom.merged(images, str(repository))  # what is wrong with it is said before anything is pushed
     for folder, image in images:
         await _load(folder, image, repository, log)
         await remote.push(repository, image.digest, technical(image.digest), log, environment)
-    digest = digests[0]
     if len(images) > 1:
-        ordered = [image.digest for _, image in sorted(images, key=lambda pair: pair[1].platform)]
-        digest = await remote.point(repository, technical(ordered[0]) + "-index", ordered, environment)
-    sbom = next((str(path) for path in sorted(artifacts.rglob("sbom.cdx.json"))), "")
-    return Published(repository.at(digest), digest, platforms, sbom)
+        return await _index(sorted(images, key=lambda pair: pair[1].platform), repository, environment, artifacts)
+    bill = next((str(path) for path in artifacts.rglob(sbom.FILE)), "")
+    return Published(repository.at(digests[0]), digests[0], platforms, bill)
+
+
+async def _index(
+    images: list[tuple[Path, Image]], repository: Repository, environment: dict[str, str], artifacts: Path
+) -> Published:
+    """The index of images that are in the registry, and what is in all of them."""
+    digests = [image.digest for _, image in images]
+    digest = await remote.point(repository, technical(digests[0]) + "-index", digests, environment)
+    bill = artifacts / f"index-{sbom.FILE}"
+    bill.write_text(json.dumps(sbom.merged(images, repository.at(digest))))
+    return Published(repository.at(digest), digest, tuple(image.platform for _, image in images), str(bill))
 
 
 def technical(digest: str) -> str:
@@ -63,23 +74,30 @@ def technical(digest: str) -> str:
     return TECHNICAL + digest.removeprefix("sha256:")[:16]
 
 
-def _checked(artifacts: Path, digest: str) -> tuple[Path, Image]:
-    """The layout whose manifest is `digest`, every blob proven."""
-    if not DIGEST.fullmatch(digest):
-        raise UsageError(
-            f"{digest!r} is not a digest. Hand over the output `digest` of the job that verified the image."
-        )
+def _checked(artifacts: Path, digests: list[str]) -> list[tuple[Path, Image]]:
+    """The layouts whose manifests are `digests`, every blob proven. Each digest has one, and there is no other."""
+    for digest in digests:
+        if not DIGEST.fullmatch(digest):
+            raise UsageError(
+                f"{digest!r} is not a digest. Hand over the output `digest` of the job that verified the image."
+            )
     layouts = sorted(path.parent for path in artifacts.rglob("index.json") if (path.parent / "blobs").is_dir())
     if not layouts:
         raise Broken("the artifact holds no image. It is kept for one day: re-run all jobs, not this one alone.")
-    images = [(folder, layout.read(folder)) for folder in layouts]
-    for folder, image in images:
-        if image.digest == digest:
-            return folder, image
-    held = ", ".join(image.digest for _, image in images)
-    raise Broken(
-        f"{digest} was verified, and the artifact holds {held}: it was swapped or mixed up. Nothing was pushed."
-    )
+    images = {image.digest: (folder, image) for folder, image in ((one, layout.read(one)) for one in layouts)}
+    held = ", ".join(images)
+    for digest in digests:
+        if digest not in images:
+            raise Broken(
+                f"{digest} was verified, and the artifact holds {held}: it was swapped or mixed up. Nothing was pushed."
+            )
+    if more := [digest for digest in images if digest not in digests]:
+        # Published without it, an index would lack a platform, and nobody would see why.
+        raise UsageError(
+            f"no digest was handed over for {', '.join(more)}, which an artifact holds. Nothing was pushed. "
+            "Pass the output `digest` of every job whose artifact is passed, one a line."
+        )
+    return [images[digest] for digest in digests]
 
 
 async def _load(folder: Path, image: Image, repository: Repository, log: Path) -> None:
