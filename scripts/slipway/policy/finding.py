@@ -18,6 +18,8 @@ class Finding(Struct, frozen=True, omit_defaults=True):
     line: int = 0
     mend: str = ""
     stops: bool = True  # False: listed, does not stop the image
+    package: str = ""
+    accepted: str = ""  # until when, by whom and why; such a finding does not stop
 
 
 def severe(findings: tuple[Finding, ...] | list[Finding]) -> list[Finding]:

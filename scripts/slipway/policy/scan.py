@@ -23,7 +23,8 @@ def findings(report: dict[str, Any], fail_on: str, unfixed: str) -> list[Finding
     if ((report.get("Metadata") or {}).get("OS") or {}).get("EOSL"):
         os = report["Metadata"]["OS"]
         message = f"{os.get('Family')} {os.get('Name')} gets no security updates any more"
-        found.append(Finding("end-of-life", "HIGH", message, mend="take a base image of a current release"))
+        mend = "take a base image of a current release"
+        found.append(Finding("end-of-life", "HIGH", message, mend=mend, package=str(os.get("Family"))))
     return found
 
 
@@ -45,6 +46,7 @@ def _vulnerability(v: dict[str, Any], fail_on: str, unfixed: str) -> Finding:
         file=str(v.get("PkgPath") or ""),
         mend=f"raise {name} to {fixed}" if fixed else "",
         stops=_stops(severity, fail_on) and (bool(fixed) or unfixed == "fail"),
+        package=str(name),
     )
 
 
@@ -66,5 +68,6 @@ def _misconfiguration(m: dict[str, Any], fail_on: str) -> Finding:
         severity=severity,
         message=str(m.get("Title") or m.get("Message") or ""),
         mend=str(m.get("Resolution") or ""),
+        package="image",
         stops=_stops(severity, fail_on),
     )

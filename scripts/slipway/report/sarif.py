@@ -53,5 +53,6 @@ def _result(stage: str, finding: Finding, root: Path) -> dict[str, Any]:
         "level": LEVELS[finding.severity] if finding.stops else "note",
         "message": {"text": f"{finding.message}\n{finding.mend}".strip()},
         "locations": [{"physicalLocation": place}],
+        **({"suppressions": [{"kind": "external", "justification": finding.accepted}]} if finding.accepted else {}),
         "partialFingerprints": {"slipway/v1": f"{stage}:{finding.rule}:{finding.file}:{finding.message}"[:200]},
     }

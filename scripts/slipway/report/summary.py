@@ -77,7 +77,8 @@ def _findings(stage: StageResult) -> list[str]:
 
 def _finding(finding: Finding) -> str:
     place = f" {code(finding.file + (f':{finding.line}' if finding.line else ''))}" if finding.file else ""
-    stops = "" if finding.stops else " (listed, does not stop)"
+    why = f"accepted {finding.accepted}" if finding.accepted else "listed, does not stop"
+    stops = "" if finding.stops else f" ({text(why)})"
     return f"- **{finding.severity}** {text(finding.rule)}{place} {text(finding.message)}{stops}"
 
 

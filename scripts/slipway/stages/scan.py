@@ -10,14 +10,14 @@ from typing import Any
 from slipway.config import seconds
 from slipway.errors import Broken, NotReady, UsageError
 from slipway.image import layers, layout
-from slipway.policy import canary, locked
+from slipway.policy import canary, exceptions, locked
 from slipway.policy import scan as policy
 from slipway.policy.finding import Finding, severe
 from slipway.policy.trust import believe
 from slipway.stages import build
 from slipway.stages.base import Context, Outcome, Stage, failed
 from slipway.tools import database, provision, trivy
-from slipway.tools.database import Database
+from slipway.tools.database_store import Database
 from slipway.tools.process import together
 
 ANALYSES_LIMIT = 50_000_000  # bytes; the kept file grows with each new layer, and is begun anew beyond this
@@ -32,7 +32,7 @@ async def prepare(context: Context) -> tuple[Path, Database | None, str]:
     binary = await provision.tool("trivy")
     try:
         limit = seconds(settings.database_age) / 3600
-        return binary, await database.find(settings.database, context.root, binary, context.log, limit), ""
+        return binary, await database.find(settings.database, context.root, context.log, limit), ""
     except NotReady as error:
         return binary, None, str(error)
 
@@ -51,19 +51,36 @@ async def run(context: Context) -> Outcome:
     (context.folder / "scan.json").write_text(json.dumps(_without_configuration(report)))
     sbom = context.state / "sbom.cdx.json"  # beside the layout that it speaks of: both are handed over together
     await together(scanner.sbom(_without_configuration(report), sbom), _sing(scanner, report, data))
-    listed = [_unproven(system)] if data and (system := canary.unproven(report)) else []
-    found = severe(policy.findings(report, settings.fail_on, settings.unfixed) + listed)
+    found = _judge(context, report, data)
     stopping = [f for f in found if f.stops]
     facts = {"packages": len(trivy.packages(report)), "database": data.version if data else "", "sbom": sbom.name}
     if stopping:
         mends = dict.fromkeys(f.mend for f in stopping if f.mend)
-        return failed(_count(len(stopping)), *found, mend="; ".join(list(mends)[:3]), **facts)
+        mend = "; ".join([*list(mends)[:3], f"to accept one until a day: {exceptions.FILE}"])
+        return failed(_count(len(stopping)), *found, mend=mend, **facts)
+    accepted = sum(bool(f.accepted) for f in found)
     listing = f"{len(found)} listed, none stops" if found else "no findings"
+    listing += f", {accepted} of them accepted until a day" if accepted else ""
     if data is None:
         summary = f"no vulnerability data here ({missing}); secrets, configuration, SBOM checked"
         return Outcome("degraded", summary, tuple(found), facts=facts)
     summary = f"{facts['packages']} packages, {listing} · data {data.age_hours(datetime.now(UTC)):.0f} h old"
     return Outcome("passed", summary, tuple(found), facts=facts)
+
+
+def _judge(context: Context, report: dict[str, Any], data: Database | None) -> list[Finding]:
+    """Everything that was found, and what of it stops this image today."""
+    settings, today = context.settings.scan, datetime.now(UTC).date()
+    found = policy.findings(report, settings.fail_on, settings.unfixed)
+    if data and (system := canary.unproven(report)):
+        message = f"no old advisory for {system} is known to Slipway: that the database has its data is not proven"
+        found.append(Finding("unproven", "UNKNOWN", message, stops=False))
+    file = context.root / exceptions.FILE
+    try:
+        accepted = exceptions.read(file.read_text(encoding="utf-8"), today) if file.is_file() else []
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{exceptions.FILE}:{error}") from error
+    return severe(exceptions.apply(found, accepted, today))
 
 
 async def _report(context: Context, scanner: trivy.Trivy, image: layout.Image, known: bool) -> dict[str, Any]:
@@ -134,11 +151,6 @@ async def _sing(scanner: trivy.Trivy, report: dict[str, Any], data: Database | N
         )
 
 
-def _unproven(system: str) -> Finding:
-    message = f"no old advisory for {system} is known to Slipway: that the database has its data is not proven"
-    return Finding("unproven", "UNKNOWN", message, stops=False)
-
-
 def _count(number: int) -> str:
     return f"{number} finding{'s' * (number != 1)} stop{'s' * (number == 1)} this image"
 
@@ -164,13 +176,20 @@ def _without_configuration(report: dict[str, Any]) -> dict[str, Any]:
 
 
 async def key(context: Context) -> str | None:
-    """A scan is good for its digest and its database alone."""
+    """A scan is good for its digest, its database and the rules it was judged by, as long as that database is."""
     if "build" not in context.done:
         return None
     # What second 0 began is waited for: looked for twice at once, the database would be downloaded twice.
     _, data, _ = await context.prepared() or await prepare(context)
     settings = context.settings.scan
-    return f"{context.digest} {data.version if data else 'none'} {settings} {provision.pins()['trivy']['version']}"
+    file = context.root / exceptions.FILE
+    rules = f"{file.read_bytes().hex()} {datetime.now(UTC):%Y-%m-%d}" if file.is_file() else ""
+    try:
+        _fresh(data, seconds(settings.database_age) / 3600)
+    except Broken:
+        return None
+    scanner = provision.pins()["trivy"]["version"]
+    return f"{context.digest} {data.version if data else 'none'} {settings} {rules} {scanner}"
 
 
 STAGE = Stage("scan", ("build",), run, key, prepare)

@@ -58,6 +58,50 @@ def test_the_threshold_is_a_setting(project: Callable[..., Project]) -> None:
     assert [f["rule"] for f in done.stage("scan")["findings"] if f["severity"] == "HIGH"] == ["CVE-2024-1135"]
 
 
+def test_a_finding_is_accepted_until_a_day(project: Callable[..., Project]) -> None:
+    shop = with_gunicorn(project, "20.1.0")
+    today = datetime.now(UTC).date()
+    entry = "- {{id: CVE-2024-1135, package: gunicorn, reason: behind our proxy, owner: '@alice', expires: {}}}\n"
+    last = today + timedelta(30)
+    shop.write("slipway.exceptions.yaml", entry.format(last))
+    done = shop.run(*ONLY)
+    assert done.code == 0, done.text
+    finding = next(f for f in done.stage("scan")["findings"] if f["rule"] == "CVE-2024-1135")
+    assert (finding["stops"], finding["accepted"]) == (False, f"until {last} by @alice: behind our proxy")
+    assert "1 of them accepted until a day" in done.out
+
+    shop.write("slipway.exceptions.yaml", entry.format(today - timedelta(1)))
+    done = shop.run(*ONLY)
+    assert done.code == 1, done.text
+    assert done.rules("scan") == ["CVE-2024-1135"]
+    said = next(f for f in done.stage("scan")["findings"] if f["rule"] == "exception-expired")
+    assert (said["file"], said["line"]) == ("slipway.exceptions.yaml", 1)
+
+    shop.write("slipway.exceptions.yaml", entry.format(today + timedelta(91)))
+    done = shop.run(*ONLY)
+    assert done.code == 2, done.text
+    assert "slipway.exceptions.yaml:1: expires" in done.out and "further than 90 days" in done.out
+
+
+def test_a_package_of_the_lock_file_that_the_scanner_does_not_see(project: Callable[..., Project]) -> None:
+    shop = with_gunicorn(project, "22.0.0")
+    shop.write("requirements.txt", "gunicorn==22.0.0\nflask==3.1.0\n")
+    shop.replace("Dockerfile", "COPY server.py", "# pip install -r requirements.txt\nCOPY server.py")
+    done = shop.run(*ONLY)
+    assert done.code == 4, done.text
+    assert "requirements.txt puts flask 3.1.0 into the image" in done.stage("scan")["reason"]
+    shop.write("slipway.toml", (shop.root / "slipway.toml").read_text() + '[scan]\npackages = "none"\n')
+    assert shop.run(*ONLY).code == 0
+
+
+def test_a_database_that_has_lost_its_advisories(project: Callable[..., Project], tmp_path: Path) -> None:
+    """Trivy says nothing: the image is clean to it."""
+    database = trivydb.write(tmp_path / "database", without=(trivydb.DEBIAN,))
+    done = project().run(*ONLY, SLIPWAY_SCAN_DATABASE=str(database))
+    assert done.code == 4, done.text
+    assert "does not know the oldest advisories for debian" in done.stage("scan")["reason"]
+
+
 def test_a_secret_in_the_image_stops_it_without_any_database(project: Callable[..., Project]) -> None:
     key = "ghp_" + (secrets.token_hex(30) + "AbCdEfGhIj")[:36]
     shop = project(**{".env": f"GITHUB_TOKEN={key}\n"})
