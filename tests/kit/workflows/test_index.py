@@ -4,6 +4,7 @@ The arm64 image is built here without emulation: nothing in its Dockerfile runs.
 """
 
 import hashlib
+import html
 import io
 import json
 import shutil
@@ -223,6 +224,18 @@ def test_a_pull_takes_the_child_of_this_machine(published: Published, login: Pat
     assert (shown["Os"], shown["Architecture"]) == ("linux", "amd64")
     served = docker("run", "--rm", "--entrypoint", "cat", image, "mode.txt")
     assert served.stdout.strip() == "well", served.stderr
+
+
+def test_a_scan_of_the_index_is_one_of_each_image(published: Published, database: Path) -> None:
+    bench = published.verified.bench
+    shop, sha = bench.shop({"slipway.toml": ""})
+    inputs = {"image": f"{bench.image}@{published.digest}", "scan-database": str(database)}
+    granted = {"contents": "read", "packages": "read", "issues": "write"}
+    run = bench.call("rescan", shop, sha, inputs, permissions=granted)
+    run.check({"call/rescan": "success"})
+    assert run.jobs["call/rescan"].text["scan"].count(" · engine ") == 2, "two scans"
+    said = html.unescape(run.jobs["call/rescan"].summaries["scan"])
+    assert published.verified.amd64 in said and published.verified.arm64 in said
 
 
 RED = {
