@@ -137,7 +137,8 @@ def issue() -> None:
 
     status, image = _required("STATUS"), _required("IMAGE")
     body = f"{summary.code(image)}: **{summary.text(status)}**\n\n{summary.last(Path.cwd())}"
-    click.echo(asyncio.run(issues.keep(github.event().repository, body, red=status != "passed")))
+    name = image.partition("@")[0]
+    click.echo(asyncio.run(issues.keep(github.event().repository, name, body, red=status != "passed")))
 
 
 @ci.command()

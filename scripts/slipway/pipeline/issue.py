@@ -1,29 +1,34 @@
-"""The one issue about what a nightly scan found: opened, brought up to date, closed. By the `gh` command."""
+"""The one issue about what a nightly scan found: opened, brought up to date, closed."""
 
-import json
-
-from slipway.tools.gh import gh
+from slipway.tools.gh import api
 
 LABEL = "slipway-rescan"
 TITLE = "The image that runs has findings"
+READ, WRITE = "issues: read", "issues: write"
 
 
-async def keep(repository: str, body: str, *, red: bool) -> str:
+async def keep(repository: str, image: str, body: str, *, red: bool) -> str:
     """Have exactly one open issue while a scan is red, and none when it is not; says what was done.
+
+    Args:
+        image: without a digest: what runs tomorrow has another, and the same issue.
 
     Raises:
         NotReady: GitHub refuses.
     """
-    target = ("--repo", repository)
-    listed = await gh("issue", "list", *target, "--label", LABEL, "--state", "open", "--json", "number")
-    numbers = sorted(int(issue["number"]) for issue in json.loads(listed or "[]"))
+    issues, title = f"repos/{repository}/issues", f"{TITLE}: {image}"
+    # Not `gh issue list --label`: that is a search, whose index lags behind, and an issue would be opened twice.
+    listed = await api("GET", f"{issues}?labels={LABEL}&state=open&per_page=100", needs=READ)
+    numbers = sorted(int(one["number"]) for one in listed if one["title"] == title and "pull_request" not in one)
     if not red:
         for number in numbers:
-            await gh("issue", "close", str(number), *target, "--comment", "The scan is green again.")
+            await api("POST", f"{issues}/{number}/comments", {"body": "The scan is green again."}, needs=WRITE)
+            await api("PATCH", f"{issues}/{number}", {"state": "closed", "state_reason": "completed"}, needs=WRITE)
         return f"closed {', '.join(f'#{n}' for n in numbers)}" if numbers else "nothing to close"
     if numbers:
-        await gh("issue", "edit", str(numbers[0]), *target, "--body-file", "-", stdin=body)
+        await api("PATCH", f"{issues}/{numbers[0]}", {"body": body}, needs=WRITE)
         return f"brought #{numbers[0]} up to date"
-    await gh("label", "create", LABEL, *target, "--force", "--description", "Kept by Slipway's nightly scan")
-    await gh("issue", "create", *target, "--title", TITLE, "--label", LABEL, "--body-file", "-", stdin=body)
-    return "opened an issue"
+    label = {"name": LABEL, "description": "Kept by Slipway's nightly scan"}
+    await api("POST", f"repos/{repository}/labels", label, needs=WRITE, fine=422)  # it is there already
+    made = await api("POST", issues, {"title": title, "body": body, "labels": [LABEL]}, needs=WRITE)
+    return f"opened #{made['number']}"

@@ -1,10 +1,9 @@
 """A version of the kit itself: whether it may be released, and the tag of its major version, which moves with it."""
 
-import json
 import re
 
 from slipway.errors import SlipwayError
-from slipway.tools.gh import gh
+from slipway.tools.gh import api
 
 SELFTEST = "selftest.yml"
 _VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)")
@@ -17,7 +16,8 @@ async def proven(repository: str, commit: str) -> str:
         SlipwayError: there is none, so what only GitHub can show was not seen for this commit.
     """
     query = f"head_sha={commit}&status=success&per_page=100"
-    found = json.loads(await gh("api", f"repos/{repository}/actions/workflows/{SELFTEST}/runs?{query}"))
+    runs = f"repos/{repository}/actions/workflows/{SELFTEST}/runs?{query}"
+    found = await api("GET", runs, needs="actions: read")
     for run in found["workflow_runs"]:
         # Looked at again: a filter that GitHub did not understand would let any run through.
         if run["head_sha"] == commit and run["status"] == "completed" and run["conclusion"] == "success":
@@ -39,16 +39,14 @@ async def move_major(repository: str, tag: str, commit: str) -> str:
         raise SlipwayError(f"the tag {tag!r} is no version such as v1.2.3.")
     major, refs = f"v{ours[1]}", f"repos/{repository}/git/refs"
     # All whose names begin so: one question tells whether v1 is there, and whether a higher version is.
-    matching = json.loads(await gh("api", f"repos/{repository}/git/matching-refs/tags/{major}"))
+    matching = await api("GET", f"repos/{repository}/git/matching-refs/tags/{major}", needs="contents: read")
     names = {ref["ref"].removeprefix("refs/tags/") for ref in matching}
     versions = [found for found in map(_VERSION.fullmatch, names) if found and found[1] == ours[1]]
     highest = max([ours, *versions], key=lambda found: [int(number) for number in found.groups()])
     if highest[0] != tag:
         return f"{major} stays: {highest[0]} is higher than {tag}"
     if major in names:
-        moving = ("--raw-field", f"sha={commit}", "--field", "force=true")
-        await gh("api", "--method", "PATCH", f"{refs}/tags/{major}", *moving)
+        await api("PATCH", f"{refs}/tags/{major}", {"sha": commit, "force": True}, needs="contents: write")
         return f"{major} moved to {tag}"
-    making = ("--raw-field", f"ref=refs/tags/{major}", "--raw-field", f"sha={commit}")
-    await gh("api", "--method", "POST", refs, *making)
+    await api("POST", refs, {"ref": f"refs/tags/{major}", "sha": commit}, needs="contents: write")
     return f"{major} made at {tag}"

@@ -1,19 +1,37 @@
-"""The `gh` command: GitHub's API with the token of the job, which it takes from GH_TOKEN."""
+"""GitHub's API by the `gh` command, with the token of the job, which it takes from GH_TOKEN."""
+
+import json
+import re
+from typing import Any
 
 from slipway.errors import NotReady
 from slipway.tools import process
 
+DENIED = "Resource not accessible by integration"  # what GitHub says to a token that lacks a permission
 
-async def gh(*args: str, stdin: str | None = None) -> str:
-    """What the command says.
+
+async def api(method: str, path: str, body: dict[str, Any] | None = None, *, needs: str, fine: int = 0) -> Any:
+    """What GitHub answers to one request.
+
+    Args:
+        body: sent as JSON.
+        needs: the permission of a job's token that the request takes, such as `issues: write`.
+        fine: a status that is no error; the answer is then None.
 
     Raises:
-        NotReady: it is not here, or GitHub refuses.
+        NotReady: `gh` is not here, or GitHub refuses.
     """
+    sent = [] if body is None else ["--input", "-"]
+    stdin = None if body is None else json.dumps(body)
     try:
-        done = await process.run("gh", *args, timeout=60, stdin=stdin)
+        done = await process.run("gh", "api", "--method", method, path, *sent, timeout=60, stdin=stdin)
     except FileNotFoundError as error:
         raise NotReady("no `gh` on PATH. GitHub's own runners have it; install it on yours.") from error
-    if not done.ok:
-        raise NotReady(f"gh {args[0]} {args[1]}: {done.last_line()}")
-    return done.out
+    if done.ok:
+        return json.loads(done.out or "null")
+    if (status := re.search(r"\(HTTP (\d+)\)", done.err)) and int(status[1]) == fine:
+        return None
+    what = f"gh api {method} {path.partition('?')[0]}: {done.last_line()}"
+    if DENIED in done.err:
+        raise NotReady(f"{what}. The job's token lacks `{needs}`: write it under `permissions:` of the job that calls.")
+    raise NotReady(what)

@@ -17,14 +17,14 @@ from slipway.pipeline import release
 
 SHA, OTHER = "a" * 40, "b" * 40
 REFS = "repos/acme/slipway/git"
-Answering = Callable[[Any, int], Callable[[], list[list[str]]]]
+Answering = Callable[[Any, int], Callable[[], list[list[Any]]]]
 
 
 @pytest.fixture
 def answering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Answering:
     """Puts a `gh` on PATH that gives this answer to the first question; what it was asked is returned."""
 
-    def place(answer: Any, code: int = 0) -> Callable[[], list[list[str]]]:
+    def place(answer: Any, code: int = 0) -> Callable[[], list[list[Any]]]:
         asked = tmp_path / "asked"
         asked.unlink(missing_ok=True)
         gh = tmp_path / "gh"
@@ -32,7 +32,8 @@ def answering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Answering:
             f"#!{sys.executable}\nimport json, pathlib, sys\n"
             f"log = pathlib.Path({str(asked)!r})\n"
             "first = not log.exists()\n"
-            "with log.open('a') as file:\n    file.write(json.dumps(sys.argv[1:]) + '\\n')\n"
+            "body = json.load(sys.stdin) if '--input' in sys.argv else None\n"
+            "with log.open('a') as file:\n    file.write(json.dumps([*sys.argv[1:5], body]) + '\\n')\n"
             f"print({json.dumps(answer)!r} if first else '{{}}')\nsys.exit({code})\n"
         )
         gh.chmod(gh.stat().st_mode | stat.S_IXUSR)
@@ -57,8 +58,9 @@ def proven(answering: Answering, runs: list[dict[str, Any]], code: int = 0) -> s
         return asyncio.run(release.proven("acme/slipway", SHA))
     finally:
         (words,) = asked()
-        assert words[0] == "api" and words[1].startswith("repos/acme/slipway/actions/workflows/selftest.yml/runs?")
-        assert f"head_sha={SHA}" in words[1]
+        assert words[:3] == ["api", "--method", "GET"]
+        assert words[3].startswith("repos/acme/slipway/actions/workflows/selftest.yml/runs?")
+        assert f"head_sha={SHA}" in words[3]
 
 
 def test_a_commit_with_a_green_self_test_is_proven(answering: Answering) -> None:
@@ -85,21 +87,20 @@ def test_github_that_does_not_answer_proves_nothing(answering: Answering) -> Non
         proven(answering, [run()], code=1)
 
 
-def move(answering: Answering, tag: str, *there: str, code: int = 0) -> tuple[str, list[list[str]]]:
+def move(answering: Answering, tag: str, *there: str, code: int = 0) -> tuple[str, list[list[Any]]]:
     """What is said and what GitHub is asked to change, where these tags exist."""
     refs = [{"ref": f"refs/tags/{name}", "object": {"sha": OTHER, "type": "commit"}} for name in there]
     asked = answering(refs, code)
     said = asyncio.run(release.move_major("acme/slipway", tag, SHA))
     first, *changes = asked()
-    assert first == ["api", f"{REFS}/matching-refs/tags/{tag.split('.')[0]}"]
+    assert first == ["api", "--method", "GET", f"{REFS}/matching-refs/tags/{tag.split('.')[0]}", None]
     return said, changes
 
 
 def test_the_first_release_makes_the_major_tag(answering: Answering) -> None:
     said, changes = move(answering, "v1.0.0", "v1.0.0")
     assert said == "v1 made at v1.0.0"
-    made = ["--raw-field", "ref=refs/tags/v1", "--raw-field", f"sha={SHA}"]
-    assert changes == [["api", "--method", "POST", f"{REFS}/refs", *made]]
+    assert changes == [["api", "--method", "POST", f"{REFS}/refs", {"ref": "refs/tags/v1", "sha": SHA}]]
 
 
 @pytest.mark.parametrize("tag", ["v1.2.3", "v1.10.0"])
@@ -108,8 +109,7 @@ def test_a_later_one_moves_it(answering: Answering, tag: str) -> None:
         answering, tag, "v1", "v1.2.2", "v1.9.0" if tag == "v1.10.0" else "v1.0.0", tag, "v10.0.0", "v1.9.9-rc.1"
     )
     assert said == f"v1 moved to {tag}"
-    moved = ["--raw-field", f"sha={SHA}", "--field", "force=true"]
-    assert changes == [["api", "--method", "PATCH", f"{REFS}/refs/tags/v1", *moved]]
+    assert changes == [["api", "--method", "PATCH", f"{REFS}/refs/tags/v1", {"sha": SHA, "force": True}]]
 
 
 def test_a_tag_that_only_begins_so_is_not_the_major_tag(answering: Answering) -> None:

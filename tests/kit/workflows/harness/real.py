@@ -1,7 +1,8 @@
 """Executions with the real `slipway` on the real engine: a small project, the registry that checks tokens, one port.
 
-Two things stand between: `docker login ghcr.io` goes to that registry (it cannot be reached by its name here), and uv
-and the tools come from this machine's caches.
+Three things stand between: `docker login ghcr.io` goes to that registry (it cannot be reached by its name here), `gh`
+speaks to a GitHub in a file that refuses what the token does not name (gh.py), and uv and the tools come from this
+machine's caches.
 """
 
 import json
@@ -82,7 +83,10 @@ class Bench:
         programs = shop.folder / "programs"
         programs.mkdir()
         (programs / "docker").write_text(DOCKER.format(host=self.registry.host, docker=shutil.which("docker")))
-        (programs / "docker").chmod(0o755)
+        shutil.copy(Path(__file__).with_name("gh.py"), programs / "gh")
+        shutil.copy(Path(__file__).with_name("tokens.py"), programs)
+        for name in ("docker", "gh"):
+            (programs / name).chmod(0o755)
         shop.path.append(str(programs))
         shop.path += [str(f) for f in (places.REPOSITORY / ".slipway" / "tools").glob("uv-*") if (f / "uv").exists()]
         caches = Path.home() / ".cache"
