@@ -242,7 +242,7 @@ async def _tools(root: Path, log: Path) -> tuple[Mapping[str, str], Path, Path, 
     hadolint, trivy = await provision.tool("hadolint"), await provision.tool("trivy")
     setting = os.environ.get("SLIPWAY_SCAN_DATABASE", "auto")
     try:
-        data = (await database.find(setting, ROOT, trivy, log, 48.0)).cache
+        data = (await database.find(setting, ROOT, log, 48.0)).cache
     except NotReady:
         data = None
     return chosen.variables, hadolint, trivy, data

@@ -1,98 +1,229 @@
-"""Trivy's vulnerability database: from a folder, an OCI layout, a registry, or the last good download."""
+"""Where Trivy's vulnerability database comes from: a folder, an OCI layout, a registry, or the last good download.
+
+Trivy's own download goes on to the next repository at few errors, hangs on a silent one, and believes any date
+(docs/decisions/0008-own-download-of-the-database.md); so the database is fetched here, and Trivy only reads it.
+"""
 
 import asyncio
 import contextlib
 import hashlib
-import json
+import http.client
 import os
 import shutil
 import tarfile
-import tempfile
-from dataclasses import dataclass
-from datetime import UTC, datetime
+import threading
+import urllib.request
+import zlib
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from slipway.errors import NotReady, UsageError
+from slipway.image import layout
+from slipway.tools import artifact, database_store
+from slipway.tools.artifact import Limits, Reference, Registry
+from slipway.tools.aside import aside
+from slipway.tools.database_store import FILES, Database, read
 from slipway.tools.images import reachable
 from slipway.tools.provision import cache_folder
-from slipway.tools.trivy import Trivy
 
+AUTO = "auto"
 REPOSITORIES = ("mirror.gcr.io/aquasec/trivy-db:2", "ghcr.io/aquasecurity/trivy-db:2")
-FILES = ("trivy.db", "metadata.json")
-DOWNLOAD_SECONDS = 120.0
+LAYER = "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip"
+TAG = "2"  # the version of the database's format
+MEND = (
+    "Let this machine reach a registry that has it, or bring it as a folder or OCI layout: "
+    "`slipway db pull --from PATH` (docs/how-to/air-gap.md)."
+)
+EVER = 1e9  # hours
+_FAULTS = (OSError, ValueError, EOFError, http.client.HTTPException, tarfile.TarError, zlib.error)
+LIMITS = Limits()
 
 
-@dataclass(frozen=True)
-class Database:
-    """A database that can be scanned with."""
-
-    cache: Path  # Trivy's --cache-dir: holds db/trivy.db and db/metadata.json
-    updated: datetime
-    source: str
-
-    @property
-    def version(self) -> str:
-        """What a scan result is good for, together with the image's digest."""
-        return f"{self.updated:%Y-%m-%dT%H:%M:%SZ} {(self.cache / 'db' / 'trivy.db').stat().st_size}"
-
-    def age_hours(self, now: datetime) -> float:
-        """Hours since its data were put together; negative where that is in the future."""
-        return (now - self.updated).total_seconds() / 3600
-
-
-async def find(setting: str, root: Path, binary: Path, log: Path, limit_hours: float) -> Database:
-    """The database that `scan.database` means.
+async def find(setting: str, root: Path, log: Path, limit_hours: float, limits: Limits = LIMITS) -> Database:
+    """The database that `scan.database` means: the one that is kept for half its time, then a newer one.
 
     Raises:
         NotReady: there is none that can be reached: the scan is degraded.
         UsageError: the setting names something that is not a database.
     """
-    if setting != "auto":
-        path = Path(setting).expanduser()
-        path = path if path.is_absolute() else root / path
-        if path.exists():
-            return await asyncio.to_thread(_from_path, path)
-        if "/" not in setting or setting.startswith((".", "/", "~")):
-            raise UsageError(
-                f"scan.database: {setting} does not exist. Give a folder, an OCI layout or a registry reference."
-            )
-        return await _download([setting], binary, log)
-    kept = cache_folder() / "trivy"
-    if (kept / "db" / FILES[0]).is_file():
-        found = read(kept, "the last download")
-        if 0 <= found.age_hours(datetime.now(UTC)) <= limit_hours / 2:
-            return found
-    hosts = [r.partition("/")[0] for r in REPOSITORIES]
-    up = await asyncio.gather(*map(reachable, hosts))
-    return await _download([r for r, ok in zip(REPOSITORIES, up, strict=True) if ok], binary, log)
-
-
-async def _download(repositories: list[str], binary: Path, log: Path) -> Database:
-    """Download into a fresh folder that takes its place only when it is whole. One repository at a time: Trivy itself
-    goes on to the next only at 429, 5xx and BLOB_UNKNOWN."""
-    tried = [] if repositories else ["no registry with it can be reached from here"]
-    kept = cache_folder() / "trivy"
-    for repository in repositories:
-        fresh = _fresh(kept)
+    if path := _path(setting, root):
+        return await asyncio.to_thread(_from_path, path)
+    references = named(setting)
+    slot = _slot(setting)
+    if (kept := database_store.kept(slot)) and kept.current(limit_hours / 2):
+        return kept
+    async with database_store.locked():
+        kept = database_store.kept(slot)
+        if kept and kept.current(limit_hours / 2):  # fetched by another run, just now
+            return kept
         try:
-            await Trivy(binary, fresh, log).download(repository, DOWNLOAD_SECONDS)
-            read(fresh, repository)
-            shutil.rmtree(kept, ignore_errors=True)
-            fresh.rename(kept)
-            return read(kept, repository)
-        except (NotReady, UsageError) as error:
+            found = await _fetch(references, kept, log, limit_hours, limits)
+        except NotReady:
+            if kept and kept.current(limit_hours):
+                return kept
+            raise
+        if found != kept:
+            database_store.keep(slot, found)
+        return found
+
+
+async def pull(
+    setting: str,
+    root: Path,
+    log: Path,
+    limit_hours: float,
+    source: str = "",
+    limits: Limits = LIMITS,
+) -> Database:
+    """Fetch the database anew, whatever is kept, and let scans use it.
+
+    Args:
+        source: where to fetch it from instead of what `setting` means: a repository, a folder or an OCI layout.
+
+    Raises:
+        NotReady: it cannot be had; names each attempt and the mend.
+        UsageError: setting or source mean something that is not a database, or scans would not use what is fetched.
+    """
+    if source and setting != AUTO:
+        raise UsageError(
+            f"scan.database is {setting}, and scans use that, whatever is pulled from elsewhere. "
+            f'Leave --from out, or set it to "{AUTO}".'
+        )
+    path = _path(source or setting, root)
+    if path and not source:
+        return await asyncio.to_thread(_from_path, path)
+    async with database_store.locked():
+        if path:
+            found = await asyncio.to_thread(_copied, await asyncio.to_thread(_from_path, path))
+        else:
+            try:
+                found = await _fetch(named(source or setting), None, log, limit_hours, limits)
+            except NotReady as error:
+                raise NotReady(f"the vulnerability database cannot be had: {error}.\n{MEND}") from error
+        database_store.keep(_slot(setting), found)
+        return found
+
+
+def present(setting: str, root: Path) -> Database | None:
+    """What a scan would use now if nothing could be reached; None where there is nothing.
+
+    Raises:
+        UsageError: the setting names something that is not a database.
+    """
+    if path := _path(setting, root):
+        return _from_path(path)
+    named(setting)
+    return database_store.kept(_slot(setting))
+
+
+def named(setting: str) -> list[Reference]:
+    """The repositories of a setting, in the order in which they are asked.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if setting != AUTO and ("/" not in setting or setting.startswith((".", "/", "~"))):
+        raise UsageError(
+            f"scan.database: {setting} does not exist. Give a folder, an OCI layout or a registry reference."
+        )
+    return [artifact.reference(name, TAG) for name in (REPOSITORIES if setting == AUTO else (setting,))]
+
+
+def _path(setting: str, root: Path) -> Path | None:
+    path = Path(setting).expanduser()
+    path = path if path.is_absolute() else root / path
+    return path if setting != AUTO and path.exists() else None
+
+
+def _slot(setting: str) -> str:
+    """Different settings never get each other's databases."""
+    return AUTO if setting == AUTO else hashlib.sha256(setting.encode()).hexdigest()[:16]
+
+
+async def _fetch(
+    references: list[Reference], kept: Database | None, log: Path, limit_hours: float, limits: Limits
+) -> Database:
+    """Ask one repository after the other until one has a current database; without any, the newest that was seen.
+
+    Args:
+        kept: is not downloaded again where a repository still has the same one.
+
+    Raises:
+        NotReady: none could be had from anywhere.
+    """
+    tried: list[str] = []
+    found: list[Database] = []
+    up = await asyncio.gather(*map(_up, references)) if len(references) > 1 else [True]
+    for reference, answers in zip(references, up, strict=True):
+        try:
+            if not answers:
+                raise NotReady(f"{reference}: no connection")
+            found.append(await _download(reference, kept, limits))
+        except NotReady as error:
             tried.append(str(error))
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
-    raise NotReady("; ".join(tried))
+            _note(log, str(error))
+            continue
+        _note(log, f"{reference}: {found[-1].digest}, of {found[-1].updated}")
+        if found[-1].current(limit_hours):
+            break
+    if not found:
+        raise NotReady("; ".join(tried))
+    if kept:
+        found.append(kept)
+    # One of the future is worth less than any other.
+    best = max(found, key=lambda one: (one.current(limit_hours), one.current(EVER), one.updated))
+    for useless in {one.cache for one in found} - {best.cache, kept.cache if kept else best.cache}:
+        shutil.rmtree(useless, ignore_errors=True)
+    return best
 
 
-def _fresh(home: Path) -> Path:
-    """A new folder beside `home`, of nobody else's."""
-    home.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f"{home.name}-", dir=home.parent))
-    fresh.chmod(0o755)
-    return fresh
+async def _up(reference: Reference) -> bool:
+    """Whether it is worth asking: all at once, so that a network that swallows everything costs its wait once."""
+    return bool(urllib.request.getproxies().get("https")) or await reachable(reference.repository.host)
+
+
+async def _download(reference: Reference, kept: Database | None, limits: Limits) -> Database:
+    """One repository's database, in a new folder of its own."""
+    folder = database_store.fresh()
+    done = False
+    try:
+        found = await aside(partial(_downloaded, reference, kept, folder, limits), limits.whole)
+        done = found.cache == folder
+        return found
+    except TimeoutError:
+        raise NotReady(f"{reference}: not done within {limits.whole:g} s") from None
+    finally:
+        if not done:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _downloaded(
+    reference: Reference, kept: Database | None, folder: Path, limits: Limits, stop: threading.Event
+) -> Database:
+    registry = Registry(reference, limits, stop)
+    archive = folder / "layer"
+    try:
+        layer = registry.layer(LAYER)
+        if kept and kept.digest == layer.digest:
+            return replace(kept, source=str(reference))
+        registry.blob(layer, archive)
+        registry.step = "unpacking"
+        database_store.unpack(archive, folder, limits.unpacked, stop)
+        archive.unlink()
+        return read(folder, str(reference), layer.digest)
+    except UsageError as error:
+        raise NotReady(f"{reference}: {error.__cause__}") from error
+    except _FAULTS as error:
+        raise NotReady(f"{reference}: {registry.step}: {artifact.why(error, limits)}") from error
+    finally:
+        if stop.is_set():  # nobody waits for this any more
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _note(log: Path, text: str) -> None:
+    with contextlib.suppress(OSError), log.open("a", encoding="utf-8") as file:
+        file.write(text + "\n")
 
 
 def _from_path(path: Path) -> Database:
@@ -119,36 +250,34 @@ def _linked(path: Path) -> Path:
 
 
 def _from_layout(path: Path) -> Database:
-    """Unpack the one layer of a database artifact."""
-    from slipway.image import layout
-
+    """Unpack the one layer of a database artifact, once for each digest."""
     try:
         digest, layer = layout.single_layer(path)
-        home = cache_folder() / f"trivy-{digest.removeprefix('sha256:')[:16]}"
-        if not (home / "db" / FILES[1]).is_file():
-            fresh = _fresh(home)
-            (fresh / "db").mkdir()
-            with tarfile.open(layer) as tar:
-                for name in FILES:
-                    tar.extract(name, fresh / "db", filter="data")
-            shutil.rmtree(home, ignore_errors=True)
-            fresh.rename(home)
-    except (OSError, KeyError, ValueError, tarfile.TarError) as error:
+        slot = digest.removeprefix("sha256:")[:32]
+        source = f"{path} ({digest[:19]}…)"
+        if kept := database_store.kept(slot):
+            return replace(kept, source=source)
+        folder = database_store.fresh()
+        try:
+            database_store.unpack(layer, folder, LIMITS.unpacked, threading.Event())
+            found = read(folder, source, digest)
+            database_store.keep(slot, found)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return found
+    except (*_FAULTS, KeyError, TypeError) as error:
         raise UsageError(f"scan.database: {path} is not a database layout: {error}.") from error
-    return read(home, f"{path} ({digest[:19]}…)")
 
 
-def read(cache: Path, source: str) -> Database:
-    """A database folder, as its metadata describes it.
-
-    Raises:
-        UsageError: a file is missing or the metadata makes no sense.
-    """
+def _copied(found: Database) -> Database:
+    """A database in a folder of its own, so that the place that it was brought from may go."""
+    if found.cache.parent == database_store.home():
+        return found
+    folder = database_store.fresh()
     try:
-        metadata = json.loads((cache / "db" / FILES[1]).read_bytes())
-        updated = datetime.fromisoformat(metadata["UpdatedAt"].replace("Z", "+00:00"))
-        if not (cache / "db" / FILES[0]).is_file() or metadata.get("Version") != 2:
-            raise ValueError(f"no {FILES[0]}, or not of version 2")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"scan.database: {source} is not a database that Trivy can use: {error}.") from error
-    return Database(cache, updated if updated.tzinfo else updated.replace(tzinfo=UTC), source)
+        shutil.copytree(found.cache / "db", folder / "db")
+        return read(folder, found.source, found.digest)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise

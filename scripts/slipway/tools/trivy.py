@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slipway.errors import Broken, NotReady
+from slipway.errors import Broken
 from slipway.tools import process
 
 VERDICTS = (0, 10, 11)
@@ -108,20 +108,6 @@ class Trivy:
         if len(components) < len(packages(report)):
             raise Broken("the SBOM lists fewer packages than the scan found. Run again; if it stays so, report it.")
         target.write_bytes(content)
-
-    async def download(self, repository: str, timeout: float) -> None:
-        """Fetch the database into the cache folder.
-
-        Raises:
-            NotReady: it could not be had from there.
-        """
-        with tempfile.TemporaryDirectory(prefix="slipway-trivy-") as name:
-            done = await self._call(
-                "image", "--download-db-only", "--db-repository", repository, "--cache-dir", self.cache, *_ALONE,
-                "--skip-version-check", "--disable-telemetry", cwd=Path(name), timeout=timeout,
-            )  # fmt: skip
-        if done.code != 0 or done.timed_out:
-            raise NotReady(f"{repository}: {done.last_line()[:200]}")
 
 
 def _cache(folder: Path, database: Path, analyses: Path | None) -> Path:

@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,8 @@ import pytest
 import trivydb
 
 from slipway.errors import NotReady, UsageError
-from slipway.tools import database
-from slipway.tools.database import Database
-
-Program = Callable[[str, str], Path]
+from slipway.tools import database, database_store
+from slipway.tools.database_store import Database
 
 
 @pytest.fixture(autouse=True)
@@ -33,9 +30,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def find(setting: Any, root: Path, binary: Path = Path("/no/trivy"), hours: float = 48) -> Database:
+def find(setting: Any, root: Path, hours: float = 48) -> Database:
     """What a setting means."""
-    return asyncio.run(database.find(str(setting), root, binary, root / "log", hours))
+    return asyncio.run(database.find(str(setting), root, root / "log", hours))
 
 
 def layout(folder: Path, source: Path, *, name: str = "trivy.db", link: str = "") -> Path:
@@ -70,6 +67,7 @@ def test_every_form_of_the_same_database(tmp_path: Path) -> None:
         assert found.updated == when
         assert (found.cache / "db" / "trivy.db").read_bytes() == (cached / "db" / "trivy.db").read_bytes()
         assert found.version.startswith("2026-11-21T06:00:00Z ")
+        assert database.present(str(setting), tmp_path) == found
     assert found.age_hours(when + timedelta(hours=3)) == 3
 
 
@@ -77,7 +75,7 @@ def test_two_databases_do_not_get_in_each_others_way(tmp_path: Path) -> None:
     old, new = (trivydb.write(tmp_path / n, updated=datetime(2026, 11, d, tzinfo=UTC)) for n, d in (("a", 1), ("b", 2)))
     first = find(old / "db", tmp_path)
     second = find(new / "db", tmp_path)
-    assert database.read(first.cache, "").updated.day == 1 and database.read(second.cache, "").updated.day == 2
+    assert [database_store.read(one.cache, "").updated.day for one in (first, second)] == [1, 2]
 
 
 METADATA = [
@@ -136,59 +134,6 @@ def test_a_layout_cannot_point_outside_of_its_folder(tmp_path: Path, link: str) 
 
 
 def test_with_nothing_in_reach_it_is_not_ready(tmp_path: Path) -> None:
-    with pytest.raises(NotReady, match="no registry with it can be reached from here"):
+    with pytest.raises(NotReady) as raised:
         find("auto", tmp_path)
-
-
-@pytest.mark.parametrize(("hours", "kept"), [(1, True), (23, True), (25, False), (-1, False)])
-def test_the_last_download_serves_for_half_its_time(tmp_path: Path, cache: Path, hours: float, kept: bool) -> None:
-    trivydb.write(cache / "trivy", updated=datetime.now(UTC) - timedelta(hours=hours))
-    if kept:
-        assert find("auto", tmp_path).source == "the last download"
-    else:
-        with pytest.raises(NotReady):
-            find("auto", tmp_path)
-
-
-DOWNLOAD = """
-folder = sys.argv[sys.argv.index("--cache-dir") + 1]
-open({calls!r}, "a").write(sys.argv[sys.argv.index("--db-repository") + 1] + chr(10))
-{what}
-"""
-WRITES = "import shutil; shutil.copytree({source!r}, folder + '/db')"
-
-
-@pytest.mark.parametrize(
-    ("what", "said"),
-    [
-        ("sys.exit('FATAL no such host')", "FATAL no such host"),
-        ("pass", "is not a database that Trivy can use"),
-        ("os.mkdir(folder + '/db'); open(folder + '/db/trivy.db', 'w')", "is not a database that Trivy can use"),
-    ],
-)
-def test_a_download_that_fails_leaves_what_was_there(
-    program: Program, tmp_path: Path, cache: Path, what: str, said: str
-) -> None:
-    trivydb.write(cache / "trivy", updated=datetime(2026, 1, 1, tzinfo=UTC))
-    before = (cache / "trivy" / "db" / "metadata.json").read_bytes()
-    binary = program("trivy", DOWNLOAD.format(calls=str(tmp_path / "calls"), what=what))
-    with pytest.raises(NotReady, match=said):
-        find("localhost:1/trivy-db:2", tmp_path, binary)
-    assert (cache / "trivy" / "db" / "metadata.json").read_bytes() == before
-    assert [p.name for p in cache.iterdir()] == ["trivy"], "nothing half loaded stays"
-
-
-def test_one_repository_after_the_other(
-    program: Program, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Trivy itself goes on to the next only at a few errors."""
-    source = str(trivydb.write(tmp_path / "a") / "db")
-    what = f"'ghcr.io' in ' '.join(sys.argv) or sys.exit('FATAL 404')\n{WRITES.format(source=source)}"
-    binary = program("trivy", DOWNLOAD.format(calls=str(tmp_path / "calls"), what=what))
-
-    async def up(_: str) -> bool:
-        return True
-
-    monkeypatch.setattr(database, "reachable", up)
-    assert find("auto", tmp_path, binary).source == database.REPOSITORIES[1]
-    assert (tmp_path / "calls").read_text().splitlines() == list(database.REPOSITORIES)
+    assert str(raised.value) == "; ".join(f"{name}: no connection" for name in database.REPOSITORIES)
