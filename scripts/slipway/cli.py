@@ -9,9 +9,9 @@ import click
 
 from slipway import __version__
 from slipway.ci import ci
+from slipway.db import db
 from slipway.errors import ExitCode, SlipwayError
-
-CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+from slipway.options import CONTEXT, directory, examples
 
 
 class Group(click.Group):
@@ -44,16 +44,6 @@ class Group(click.Group):
         if github.on_runner():
             click.echo(commands.annotation("error", message, title="slipway"))
         sys.exit(code)
-
-
-def examples(*lines: str) -> str:
-    """The end of a help page."""
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
-
-
-directory = click.option(
-    "-C", "--directory", type=click.Path(exists=True, file_okay=False, path_type=Path), default=".", help="The project."
-)
 
 
 @click.group(cls=Group, context_settings=CONTEXT, epilog=examples("slipway run", "slipway plan -C ../shop"))
@@ -280,6 +270,7 @@ def doctor(as_json: bool, directory: Path) -> None:
 
 
 main.add_command(ci)
+main.add_command(db)
 
 
 if __name__ == "__main__":
