@@ -53,7 +53,8 @@ async def run(context: Context) -> Outcome:
     await together(scanner.sbom(_without_configuration(report), sbom), _sing(scanner, report, data))
     found = _judge(context, report, data)
     stopping = [f for f in found if f.stops]
-    facts = {"packages": len(trivy.packages(report)), "database": data.version if data else "", "sbom": sbom.name}
+    known = data.facts if data else {"database": ""}
+    facts = {"packages": len(trivy.packages(report)), "sbom": sbom.name, **known}
     if stopping:
         mends = dict.fromkeys(f.mend for f in stopping if f.mend)
         mend = "; ".join([*list(mends)[:3], f"to accept one until a day: {exceptions.FILE}"])
@@ -64,7 +65,8 @@ async def run(context: Context) -> Outcome:
     if data is None:
         summary = f"no vulnerability data here ({missing}); secrets, configuration, SBOM checked"
         return Outcome("degraded", summary, tuple(found), facts=facts)
-    summary = f"{facts['packages']} packages, {listing} · data {data.age_hours(datetime.now(UTC)):.0f} h old"
+    origin = f"data {data.age_hours(datetime.now(UTC)):.0f} h old, {data.source}"
+    summary = f"{facts['packages']} packages, {listing} · {origin}"
     return Outcome("passed", summary, tuple(found), facts=facts)
 
 

@@ -51,6 +51,11 @@ class Database:
         """Bytes, unpacked."""
         return (self.cache / "db" / FILES[0]).stat().st_size
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """What a scan's result says of it."""
+        return {"database": self.version, "database-source": self.source, "database-digest": self.digest}
+
     def age_hours(self, now: datetime) -> float:
         """Hours since its data were put together; negative where that is in the future."""
         return (now - self.updated).total_seconds() / 3600
