@@ -91,6 +91,9 @@ class ScanTable(Table, frozen=True):
     packages: Annotated[
         str, Meta(description="file that says which Python packages the image must hold: 'auto', 'none' or its name")
     ] = "auto"
+    system_packages: Annotated[
+        int, Meta(ge=0, description="fewer packages of the operating system mean that their list was cut")
+    ] = 10
     database: Annotated[str, Meta(description="'auto', or a folder, OCI layout or registry reference")] = "auto"
     database_age: Annotated[Duration, Meta(description="an older database is stale")] = "48h"
     timeout: Annotated[Duration, Meta(description="a longer scan is ended, and proves nothing: exit code 4")] = "10m"

@@ -100,8 +100,8 @@ def engine() -> Iterator[Callable[..., Engine]]:
     """Starts engines of our own, which may be frozen and killed; ends them, by process id."""
     started: list[Engine] = []
 
-    def start(*, store: bool = True) -> Engine:
-        started.append(Engine(store=store))
+    def start(*, store: bool = True, network: bool = False) -> Engine:
+        started.append(Engine(store=store, network=network))
         return started[-1]
 
     yield start

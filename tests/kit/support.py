@@ -449,22 +449,35 @@ def survivors(mark: str) -> list[tuple[int, str]]:
 
 
 class Engine:
-    """A Docker engine of our own: own socket, own data, no bridge; it may be frozen, stopped and killed."""
+    """A Docker engine of our own: own socket, own data; it may be frozen, stopped and killed.
 
-    def __init__(self, *, store: bool):
+    Args:
+        network: whether it sees this machine's network, such as a registry on loopback. Nothing that it runs is let
+            out by that.
+    """
+
+    def __init__(self, *, store: bool, network: bool = False):
         self.folder = Path(tempfile.mkdtemp(prefix="swd-", dir="/var/tmp"))  # short: sockets have 108 bytes
         self.socket = self.folder / "docker.sock"
         config = self.folder / "daemon.json"
         config.write_text(json.dumps({"features": {"containerd-snapshotter": store}}))
         self.log = (self.folder / "log").open("wb")
+        self.bridge, self.subnet = "", ""
+        if network:
+            number = 100 + secrets.randbelow(100)
+            self.bridge, self.subnet = f"swd{secrets.token_hex(3)}", f"10.213.{number}.0/24"
+            for words in (f"add {self.bridge} type bridge", f"set {self.bridge} up"):
+                subprocess.run(["ip", "link", *words.split()], check=True)
+            subprocess.run(["ip", "address", "add", f"10.213.{number}.1/24", "dev", self.bridge], check=True)
+        # Without one, a network of its own: `--bridge=none` removes docker0, which would be the machine's engine's.
+        apart = [] if network else ["unshare", "--net"]
         self.process = subprocess.Popen(
             [
-                # A network of its own: `--bridge=none` removes docker0, which would be the machine's engine's.
-                "unshare", "--net",
-                "dockerd", "--config-file", config, "--host", f"unix://{self.socket}",
+                *apart, "dockerd", "--config-file", config, "--host", f"unix://{self.socket}",
                 "--data-root", self.folder / "data",
-                "--exec-root", self.folder / "exec", "--pidfile", self.folder / "pid", "--bridge=none",
-                "--iptables=false", "--ip6tables=false",
+                "--exec-root", self.folder / "exec", "--pidfile", self.folder / "pid",
+                f"--bridge={self.bridge or 'none'}", "--iptables=false", "--ip6tables=false", "--ip-masq=false",
+                "--ip-forward=false",
             ],
             stdout=self.log, stderr=self.log, start_new_session=True,
         )  # fmt: skip
@@ -511,6 +524,8 @@ class Engine:
         mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines() if str(self.folder) in line]
         for mount in reversed(mounts):
             subprocess.run(["umount", "-l", mount], capture_output=True, check=False)
+        if self.bridge:
+            subprocess.run(["ip", "link", "delete", self.bridge], capture_output=True, check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def children(self) -> list[int]:

@@ -14,6 +14,7 @@ PAGE = 4096
 LEAF, META, FREELIST = 0x02, 0x04, 0x10
 PYTHON = "pip::GitHub Security Advisory Pip"
 DEBIAN = "debian 13"
+RECORDS = json.loads(Path(__file__).with_name("advisories.json").read_text())
 # What every real database has, and the canary looks for. Debian rates these as unimportant and will fix none of them.
 UNFIXED = {"tar": "CVE-2005-2541", "apt": "CVE-2011-3374", "util-linux": "CVE-2022-0563"}
 OLDEST = "CVE-2018-1000656"  # of Flask
@@ -31,8 +32,7 @@ def write(
     """
     target = folder / "db"
     target.mkdir(parents=True, exist_ok=True)
-    records = json.loads(Path(__file__).with_name("advisories.json").read_text())
-    known = [r for r in records if only is None or r["id"] in (*only, OLDEST)]
+    known = [r for r in RECORDS if only is None or r["id"] in (*only, OLDEST)]
     buckets = {name: bucket for name, bucket in tables(known).items() if name not in without}
     (target / "trivy.db").write_bytes(bbolt(buckets))
     when = updated or datetime.now(UTC)

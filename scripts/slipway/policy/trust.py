@@ -6,13 +6,16 @@ from typing import Any
 from slipway.errors import Broken
 
 
-def believe(report: Mapping[str, Any], config_digest: str, config: Mapping[str, Any], version: str) -> None:
+def believe(
+    report: Mapping[str, Any], config_digest: str, config: Mapping[str, Any], version: str, system_packages: int
+) -> None:
     """Compare a report with the image that it should be about.
 
     Args:
         config_digest: digest of the image's configuration, which Trivy calls ImageID.
         config: that configuration.
         version: of the scanner that was started.
+        system_packages: the fewest that an operating system has. A list of them that was cut gives no warning.
 
     Raises:
         Broken: it is about something else, by another scanner, or has seen less than there is.
@@ -29,17 +32,19 @@ def believe(report: Mapping[str, Any], config_digest: str, config: Mapping[str, 
     for name in ("os", "architecture"):
         if read.get(name) != config.get(name):
             raise Broken(f"the scanner read an image for {read.get(name)}, this one is for {config.get(name)}.")
-    _saw_packages(report, metadata.get("OS") or {})
+    _saw_packages(report, metadata.get("OS") or {}, system_packages)
 
 
-def _saw_packages(report: Mapping[str, Any], system: Mapping[str, Any]) -> None:
+def _saw_packages(report: Mapping[str, Any], system: Mapping[str, Any], least: int) -> None:
     results = report.get("Results") or []
     if not any(r.get("Packages") for r in results):
         raise Broken(
             "the scanner recognised no package in the image, so it proves nothing. Is this the image you meant?"
         )
-    if system and not any(r.get("Packages") for r in results if r.get("Class") == "os-pkgs"):
+    seen = sum(len(r.get("Packages") or []) for r in results if r.get("Class") == "os-pkgs")
+    if system and seen < least:
         raise Broken(
-            f"the scanner found {system.get('Family')} in the image but none of its packages: "
-            "their list is gone. Leave the package manager's own files (/var/lib/dpkg, /lib/apk) in the image."
+            f"the scanner found {system.get('Family')} in the image but {seen or 'none'} of its packages: "
+            "their list is gone, or cut. Leave the package manager's own files (/var/lib/dpkg, /lib/apk) in the image; "
+            "if it has no more, say so: [scan] system-packages."
         )

@@ -95,11 +95,11 @@ async def _report(context: Context, scanner: trivy.Trivy, image: layout.Image, k
     kept = context.state / "analyses" / f"trivy-{provision.pins()['trivy']['version']}.db"
     if not await asyncio.to_thread(layers.proven, folder, image) or os.environ.get("CI"):
         report = await scanner.scan(folder, vulnerabilities=known, timeout=limit)
-        _believe(report, image)
+        _believe(context, report, image)
         return report
     try:
         report = await scanner.scan(folder, vulnerabilities=known, timeout=limit, analyses=kept)
-        _believe(report, image)
+        _believe(context, report, image)
     except Broken:
         if not kept.is_file():
             raise
@@ -137,8 +137,9 @@ def _complete(context: Context, image: layout.Image, report: dict[str, Any]) -> 
         )
 
 
-def _believe(report: dict[str, Any], image: layout.Image) -> None:
-    believe(report, image.config_digest, image.config, provision.pins()["trivy"]["version"])
+def _believe(context: Context, report: dict[str, Any], image: layout.Image) -> None:
+    version, least = provision.pins()["trivy"]["version"], context.settings.scan.system_packages
+    believe(report, image.config_digest, image.config, version, least)
 
 
 async def _sing(scanner: trivy.Trivy, report: dict[str, Any], data: Database | None) -> None:

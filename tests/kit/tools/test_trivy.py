@@ -1,69 +1,22 @@
 """The real Trivy on layouts made by hand: found, not distracted, and not believed where it contradicts itself."""
 
 import asyncio
-import gzip
-import hashlib
-import io
 import json
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trivydb
+from layouts import SYSTEM, app, layout
 
 from slipway.errors import Broken
 from slipway.tools import trivy as tool
 from slipway.tools.trivy import Trivy
 
 Program = Callable[[str, str], Path]
-OS_RELEASE = 'NAME="Debian GNU/Linux"\nID=debian\nVERSION_ID="13"\n'
-DPKG = "Package: base-files\nStatus: install ok installed\nArchitecture: amd64\nVersion: 13.8\nMaintainer: x\n"
-METADATA = "Metadata-Version: 2.1\nName: gunicorn\nVersion: {}\n"
-PYTHON = "usr/lib/python3.13/site-packages/gunicorn-{}.dist-info/METADATA"
 # Made up here, so that no file of ours holds something that looks like a key.
 SECRET = "GITHUB_TOKEN=ghp_" + "x7Rk2Vq9Lm" * 3 + "B4tZ8w\n"
-
-
-def layout(folder: Path, files: dict[str, str]) -> Path:
-    """An image layout of one layer with these files."""
-    raw = io.BytesIO()
-    with tarfile.open(fileobj=raw, mode="w") as tar:
-        for name, text in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(text.encode())
-            tar.addfile(info, io.BytesIO(text.encode()))
-    blobs = folder / "blobs" / "sha256"
-    blobs.mkdir(parents=True)
-
-    def put(content: bytes) -> dict[str, Any]:
-        digest = hashlib.sha256(content).hexdigest()
-        (blobs / digest).write_bytes(content)
-        return {"digest": f"sha256:{digest}", "size": len(content)}
-
-    kind = "application/vnd.oci.image."
-    layer = put(gzip.compress(raw.getvalue(), mtime=0)) | {"mediaType": kind + "layer.v1.tar+gzip"}
-    diff = f"sha256:{hashlib.sha256(raw.getvalue()).hexdigest()}"
-    config = {"architecture": "amd64", "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": [diff]}}
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": kind + "manifest.v1+json",
-        "config": put(json.dumps(config).encode()) | {"mediaType": kind + "config.v1+json"},
-        "layers": [layer],
-    }
-    entry = put(json.dumps(manifest).encode()) | {"mediaType": kind + "manifest.v1+json"}
-    (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
-    (folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
-    return folder
-
-
-def app(gunicorn: str = "20.1.0", **more: str) -> dict[str, str]:
-    """The files of an image of an app."""
-    return {
-        "etc/os-release": OS_RELEASE, "etc/debian_version": "13.1\n", "var/lib/dpkg/status": DPKG,
-        PYTHON.format(gunicorn): METADATA.format(gunicorn),
-    } | more  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +60,7 @@ def test_a_vulnerable_package_is_found_whatever_lies_about(
     image = layout(tmp_path / "a folder $(touch PWNED)", app(**{"app/.env": SECRET}))
     report = scan(trivy, tmp_path, image, database)
     assert {"CVE-2024-1135", "github-pat"} <= rules(report)
-    assert {p["Name"] for p in tool.packages(report)} == {"base-files", "gunicorn"}
+    assert {p["Name"] for p in tool.packages(report)} == {*SYSTEM, "gunicorn"}
     assert not (tmp_path / "PWNED").exists()
     asyncio.run(Trivy(trivy, database, tmp_path / "log").sbom(report, tmp_path / "sbom.json"))
     names = {c["name"] for c in json.loads((tmp_path / "sbom.json").read_text())["components"]}
@@ -121,7 +74,7 @@ def test_the_mended_version_is_clean(trivy: Path, database: Path, tmp_path: Path
 def test_without_a_database_secrets_are_still_found(trivy: Path, tmp_path: Path) -> None:
     report = scan(trivy, tmp_path, layout(tmp_path / "image", app(**{"app/.env": SECRET})), None)
     assert rules(report) == {"github-pat"}
-    assert len(tool.packages(report)) == 2
+    assert len(tool.packages(report)) == len(SYSTEM) + 1
 
 
 def test_what_it_kept_of_layers_gives_the_same_report_and_new_data_are_asked_again(
