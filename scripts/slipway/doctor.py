@@ -97,7 +97,7 @@ async def _network(root: Path) -> list[Check]:
     ]
     if any(up[host] for host in databases):
         return [*checks, Check("vulnerability data", "ok", "can be reached")]
-    mend = "the scan is degraded; set SLIPWAY_SCAN_DATABASE to a folder or OCI layout with Trivy's database"
+    mend = "the scan is degraded without; bring it: `slipway db pull --from PATH` (docs/how-to/air-gap.md)"
     return [*checks, Check("vulnerability data", "warning", "no registry with it can be reached", mend)]
 
 

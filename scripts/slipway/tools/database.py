@@ -90,7 +90,7 @@ async def pull(
             f"scan.database is {setting}, and scans use that, whatever is pulled from elsewhere. "
             f'Leave --from out, or set it to "{AUTO}".'
         )
-    path = _path(source or setting, root)
+    path = _path(source, Path.cwd()) if source else _path(setting, root)
     if path and not source:
         return await asyncio.to_thread(_from_path, path)
     async with database_store.locked():

@@ -402,6 +402,14 @@ def test_what_was_brought_may_go_again(tmp_path: Path, command: Callable[..., An
     assert "a folder, which nothing vouches for" in done.output
 
 
+def test_what_is_named_on_the_command_line_lies_where_one_stands(
+    tmp_path: Path, command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trivydb.write(tmp_path / "usb")
+    monkeypatch.chdir(tmp_path)
+    assert command("pull", "--from", "usb").exit_code == 0
+
+
 def test_pulled_from_elsewhere_means_auto(tmp_path: Path, command: Callable[..., Any]) -> None:
     brought = trivydb.write(tmp_path / "usb")
     refused = command("pull", "--from", str(brought), setting="ghcr.io/acme/trivy-db:2")
