@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import socket
+import ssl
 import struct
 import tarfile
 import threading
@@ -56,6 +57,7 @@ class Registry:
         self.layers = 1
         self.faults: dict[str, Callable[[Handler], None]] = {}  # manifests, blobs, token or all
         self.token = ""  # wanted where it is set
+        self.tls: ssl.SSLContext | None = None  # of the hosts that it leads to as a proxy
         self.asked: list[tuple[str, dict[str, str]]] = []  # path and headers
         self.over = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, self))
@@ -105,6 +107,20 @@ class Handler(BaseHTTPRequestHandler):
             realm = f'Bearer realm="http://{registry.host}/token",service="here",scope="repository:trivy-db:pull"'
             return self.answer(401, headers={"WWW-Authenticate": realm})
         self.answer(200, registry.manifest if kind == "manifests" else registry.layer)
+
+    def do_CONNECT(self) -> None:
+        """As a proxy: whatever the host, it is this registry that answers, behind TLS."""
+        if not self.registry.tls:
+            return self.answer(501)
+        self.registry.asked.append((self.path, dict(self.headers)))
+        self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        try:
+            self.connection = self.registry.tls.wrap_socket(self.connection, server_side=True)
+        except OSError:  # it was not believed
+            self.close_connection = True
+            return
+        self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", 0)
+        self.close_connection = False
 
     def answer(self, status: int, body: bytes = b"", size: int | None = None, headers: Any = ()) -> None:
         try:

@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import shutil
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -318,6 +320,39 @@ def test_the_proxy_of_the_environment(
     assert all(path.startswith("/v2/trivy-db/") for path, _ in good.asked)
     with pytest.raises(NotReady, match="Tunnel connection failed: 501"):
         ask("registry.invalid/acme/trivy-db:2", pull=True)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
+    """A certificate of nobody's for registry.invalid, and a server's side of it."""
+    path = tmp_path / "certificate.pem"
+    words = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=x -addext subjectAltName=DNS:registry.invalid"
+    subprocess.run(
+        ["openssl", *words.split(), "-keyout", tmp_path / "key.pem", "-out", path], check=True, capture_output=True
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path, tmp_path / "key.pem")
+    return path, context
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl, to make a certificate")
+def test_certificates_are_verified(
+    registry: Callable[..., Registry],
+    ask: Callable[..., Database],
+    monkeypatch: pytest.MonkeyPatch,
+    certificate: tuple[Path, ssl.SSLContext],
+) -> None:
+    """Against the machine's, or those of SSL_CERT_FILE, which networks that look into TLS set."""
+    good = registry()
+    path, good.tls = certificate
+    monkeypatch.setenv("https_proxy", f"http://{good.host}")
+    with pytest.raises(NotReady, match="CERTIFICATE_VERIFY_FAILED"):
+        ask("registry.invalid/trivy-db:2")
+    assert [asked for asked, _ in good.asked] == ["registry.invalid:443"]
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    assert ask("registry.invalid/trivy-db:2").digest == digest(good.layer)
+    with pytest.raises(NotReady, match="CERTIFICATE_VERIFY_FAILED"):
+        ask("another.invalid/trivy-db:2", pull=True)
 
 
 @pytest.mark.parametrize(
