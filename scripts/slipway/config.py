@@ -62,6 +62,12 @@ class LintTable(Table, frozen=True):
     threshold: Annotated[
         Literal["error", "warning", "info", "style"], Meta(description="hadolint level that fails")
     ] = "warning"
+    dockerfiles: Annotated[
+        tuple[str, ...], Meta(description="further Dockerfiles to lint; `build.dockerfile` always is")
+    ] = ()
+    trusted_registries: Annotated[
+        tuple[str, ...], Meta(description="registries that a base image may come from; empty: any")
+    ] = ()
 
 
 class TestTable(Table, frozen=True):

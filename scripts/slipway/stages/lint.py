@@ -7,10 +7,12 @@ from pathlib import Path
 
 from slipway.errors import NotReady, SlipwayError
 from slipway.image import context as build_context
+from slipway.policy import bar
 from slipway.policy import compose as compose_rules
 from slipway.policy.finding import Finding, Severity
 from slipway.stages.base import Context, Outcome, Stage, failed
 from slipway.tools import buildx, compose, hadolint, process, provision
+from slipway.tools.images import named
 from slipway.workflows import default_files
 
 LEVELS: dict[str, Severity] = {"error": "HIGH", "warning": "MEDIUM", "info": "LOW", "style": "LOW"}
@@ -21,8 +23,13 @@ ORDER = ("error", "warning", "info", "style")
 def inputs(context: Context) -> list[Path]:
     """The files that this stage reads."""
     settings = context.settings
-    names = (settings.build.dockerfile, settings.build.bake, *_compose_files(context))
-    return [*(context.root / name for name in names), *default_files(context.root)]
+    names = (*dockerfiles(context), settings.build.bake, *_compose_files(context))
+    return [*(context.root / name for name in (*names, *bar.FILES)), *default_files(context.root)]
+
+
+def dockerfiles(context: Context) -> list[str]:
+    """The Dockerfile that is built, first, and the others that are to be linted."""
+    return list(dict.fromkeys((context.settings.build.dockerfile, *context.settings.lint.dockerfiles)))
 
 
 def _compose_files(context: Context) -> list[str]:
@@ -39,18 +46,19 @@ async def key(context: Context) -> str | None:
 
 
 async def run(context: Context) -> Outcome:
-    dockerfile = context.root / context.settings.build.dockerfile
-    if not dockerfile.is_file():
+    recipes = dockerfiles(context)
+    if absent := [name for name in recipes if not (context.root / name).is_file()]:
         return failed(
-            f"there is no {context.settings.build.dockerfile}",
-            Finding("dockerfile", "HIGH", f"{context.settings.build.dockerfile} does not exist"),
+            f"there is no {absent[0]}",
+            Finding("dockerfile", "HIGH", f"{absent[0]} does not exist"),
             mend="write one, or name it: [build] dockerfile in slipway.toml",
         )
     files, workflows = _compose_files(context), default_files(context.root)
     results = await process.together(
-        _hadolint(context, dockerfile),
+        *[_hadolint(context, name) for name in recipes],
         _checks(context),
         asyncio.to_thread(_workflows, context.root, workflows),
+        asyncio.to_thread(_bar, context, recipes),
         *[_compose(context, f) for f in files],
     )
     findings = [finding for found in results for finding in found]
@@ -61,12 +69,13 @@ async def run(context: Context) -> Outcome:
         said = f"{count} finding{'s' * (count != 1)} stop{'s' * (count == 1)} this change"
         return failed(said, *findings, mend=first.mend or f"mend {first.file}:{first.line} and run again")
     unread = sum(f.rule == "compose-unchecked" for f in findings)
-    number = 1 + len(files) + len(workflows) - unread
+    number = len(recipes) + len(files) + len(workflows) - unread
     without = f" · {unread} compose files unread: no docker compose" if unread else ""
-    return Outcome("passed", f"{number} file{'s' * (number != 1)} clean{checks}{without}", tuple(findings))
+    listed = f" · {len(findings)} listed, none stops" if findings else ""
+    return Outcome("passed", f"{number} file{'s' * (number != 1)} clean{listed}{checks}{without}", tuple(findings))
 
 
-async def _hadolint(context: Context, dockerfile: Path) -> list[Finding]:
+async def _hadolint(context: Context, name: str) -> list[Finding]:
     binary = await provision.tool("hadolint")
     threshold = ORDER.index(context.settings.lint.threshold)
     return [
@@ -74,12 +83,14 @@ async def _hadolint(context: Context, dockerfile: Path) -> list[Finding]:
             rule=remark["code"],
             severity=LEVELS[remark["level"]],
             message=remark["message"],
-            file=context.settings.build.dockerfile,
+            file=name,
             line=remark["line"],
             mend=WIKI + remark["code"] if remark["code"].startswith("DL") else "",
             stops=ORDER.index(remark["level"]) <= threshold,
         )
-        for remark in await hadolint.lint(binary, dockerfile, context.log)
+        for remark in await hadolint.lint(
+            binary, context.root / name, context.log, context.settings.lint.trusted_registries
+        )
     ]
 
 
@@ -88,6 +99,16 @@ async def _checks(context: Context) -> list[Finding]:
     if not (context.engine and context.engine.checks):
         return []
     return await buildx.check(context.root, context.root / context.settings.build.dockerfile, context.log)
+
+
+def _bar(context: Context, names: list[str]) -> list[Finding]:
+    """What would lower the bar, were it obeyed; and base images that are not pinned."""
+    found = bar.files([name for name in bar.FILES if (context.root / name).is_file()])
+    pinned = named(context.root)
+    for name in names:
+        text = (context.root / name).read_text(encoding="utf-8", errors="replace")
+        found += [*bar.lines(name, text), *bar.bases(name, text, pinned)]
+    return found
 
 
 def _workflows(root: Path, files: list[Path]) -> list[Finding]:

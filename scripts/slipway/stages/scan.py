@@ -1,6 +1,7 @@
 """Scan: the real Trivy on the digest. Without a vulnerability database the result is degraded, never green."""
 
 import asyncio
+import hashlib
 import json
 import os
 from datetime import UTC, datetime
@@ -92,7 +93,7 @@ async def _report(context: Context, scanner: trivy.Trivy, image: layout.Image, k
     no runner, where code of the project may have planted it, and it is thrown away as soon as anything is wrong.
     """
     folder, limit = build.layout_folder(context), seconds(context.settings.scan.timeout)
-    kept = context.state / "analyses" / f"trivy-{provision.pins()['trivy']['version']}.db"
+    kept = context.state / "analyses" / f"trivy-{_scanner()}.db"
     if not await asyncio.to_thread(layers.proven, folder, image) or os.environ.get("CI"):
         report = await scanner.scan(folder, vulnerabilities=known, timeout=limit)
         _believe(context, report, image)
@@ -191,8 +192,12 @@ async def key(context: Context) -> str | None:
         _fresh(data, seconds(settings.database_age) / 3600)
     except Broken:
         return None
-    scanner = provision.pins()["trivy"]["version"]
-    return f"{context.digest} {data.version if data else 'none'} {settings} {rules} {scanner}"
+    return f"{context.digest} {data.version if data else 'none'} {settings} {rules} {_scanner()}"
+
+
+def _scanner() -> str:
+    """What scans: Trivy's version, and ours of the rules that it is given."""
+    return f"{provision.pins()['trivy']['version']}-{hashlib.sha256(trivy.SECRETS.read_bytes()).hexdigest()[:8]}"
 
 
 STAGE = Stage("scan", ("build",), run, key, prepare)

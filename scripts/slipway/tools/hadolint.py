@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,14 @@ VERSION = "2.15.1"
 KEYS = ("code", "level", "line", "message")  # what is read of a remark
 
 
-async def lint(binary: Path, dockerfile: Path, log: Path) -> list[dict[str, Any]]:
+async def lint(binary: Path, dockerfile: Path, log: Path, trusted: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Every remark on one Dockerfile, unfiltered: what fails is decided by the caller.
 
     Runs in an empty folder with an empty configuration, so that no .hadolint.yaml of the project is loaded, and with
-    pragmas disabled.
+    pragmas disabled. A missing HEALTHCHECK (DL3057), which hadolint is silent about by itself, is a remark.
+
+    Args:
+        trusted: registries that base images may come from; empty: any.
 
     Raises:
         Broken: hadolint crashed or said something that is not its JSON.
@@ -29,7 +33,8 @@ async def lint(binary: Path, dockerfile: Path, log: Path) -> list[dict[str, Any]
         words = [f"PATH={os.environ.get('PATH', os.defpath)}", f"HOME={empty}"]
         done = await process.run(
             "env", "-i", *words,
-            binary, "--no-fail", "--format", "json", "--disable-ignore-pragma", "--config", config, "-",
+            binary, "--no-fail", "--format", "json", "--disable-ignore-pragma", "--config", config,
+            "--info", "DL3057", *(word for registry in trusted for word in ("--trusted-registry", registry)), "-",
             cwd=Path(empty), stdin=dockerfile.read_bytes(), timeout=60, log=log,
         )  # fmt: skip
     if not done.ok:

@@ -17,6 +17,7 @@ from slipway.tools import process
 VERDICTS = (0, 10, 11)
 # Said as warnings, with exit 0: packages that were dropped, an operating system of which nothing is known.
 LOSSES = ("No OS package is detected", "not on the EOL list", "Version matching error")
+SECRETS = Path(__file__).with_name("secrets.yaml")
 _OFFLINE = ("--skip-db-update", "--offline-scan", "--skip-version-check", "--disable-telemetry")
 _ALONE = ("--config", "/dev/null", "--ignorefile", "/dev/null")
 
@@ -60,7 +61,7 @@ class Trivy:
             cache, backend = _cache(folder / "cache", self.cache, analyses), "fs" if analyses else "memory"
             done = await self._call(
                 "image", "--input", "image", "--cache-dir", cache, "--cache-backend", backend, *_ALONE,
-                "--secret-config", "absent.yaml", "--scanners", scanners, "--image-config-scanners", "misconfig",
+                "--secret-config", SECRETS, "--scanners", scanners, "--image-config-scanners", "misconfig",
                 "--skip-check-update", *_OFFLINE, "--list-all-pkgs", "--exit-code", "10", "--exit-on-eol", "11",
                 "--format", "json", "--output", report, cwd=folder, timeout=timeout,
             )  # fmt: skip

@@ -63,7 +63,9 @@ MISTAKES = {
     '[lint]\n\ntreshold = "warning"\n': 'slipway.toml:3: unknown key "treshold" in [lint]. Did you mean "threshold"?',
     "lnt = 3\n": 'slipway.toml:1: unknown key "lnt" at the top. Did you mean "lint"?',
     "\n[lnt]\nx = 3\n": 'slipway.toml:2: unknown key "lnt" at the top. Did you mean "lint"?',
-    "[lint]\nxyz = 3\n": 'slipway.toml:2: unknown key "xyz" in [lint]. Known keys: threshold.',
+    "[lint]\nxyz = 3\n": (
+        'slipway.toml:2: unknown key "xyz" in [lint]. Known keys: threshold, dockerfiles, trusted-registries.'
+    ),
     '# c\n[lint] # c\n  "treshold"=""\n': 'slipway.toml:3: unknown key "treshold" in [lint]. Did you mean "threshold"?',
     'lint.treshold = ""\n': 'slipway.toml:1: unknown key "treshold" in [lint]. Did you mean "threshold"?',
     'lint = {treshold = ""}\n': 'slipway.toml:1: unknown key "treshold" in [lint]. Did you mean "threshold"?',

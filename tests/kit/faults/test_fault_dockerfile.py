@@ -42,6 +42,22 @@ def test_a_pragma_or_a_configuration_does_not_lower_the_bar(project: Callable[..
     shop.replace("Dockerfile", "WORKDIR /app\n", "# hadolint ignore=DL3000\nWORKDIR app\n")
     done = shop.run("lint", HADOLINT_IGNORE="DL3000", HADOLINT_NOFAIL="1")
     assert (done.code, done.rules("lint")) == (1, ["DL3000"]), done.text
+    said = [(f["file"], f.get("line", 0)) for f in done.stage("lint")["findings"] if f["rule"] == "bar"]
+    assert said == [(".hadolint.yaml", 0), ("Dockerfile", 3)], "and who wrote them is told"
+
+
+def test_further_dockerfiles_and_registries_that_are_trusted(project: Callable[..., Project]) -> None:
+    shop = project(**{"ops/Dockerfile": "FROM ghcr.io/acme/tool:1\nWORKDIR app\nUSER 1\nHEALTHCHECK NONE\n"})
+    settings = (shop.root / "slipway.toml").read_text()
+    further = '[lint]\ndockerfiles = ["ops/Dockerfile"]\n'
+    shop.write("slipway.toml", settings + further)
+    done = shop.run("lint")
+    assert (done.code, done.rules("lint")) == (1, ["DL3000"]), done.text
+    found = {f["rule"]: f for f in done.stage("lint")["findings"]}
+    assert (found["DL3000"]["file"], found["DL3000"]["line"]) == ("ops/Dockerfile", 2)
+    assert (found["base-digest"]["file"], found["base-digest"].get("stops", True)) == ("ops/Dockerfile", False)
+    shop.write("slipway.toml", settings + further + 'trusted-registries = ["docker.io", "stand-in.invalid"]\n')
+    assert "DL3026" in shop.run("lint").rules("lint")
 
 
 def test_it_does_not_parse(project: Callable[..., Project]) -> None:

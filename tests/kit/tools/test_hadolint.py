@@ -28,7 +28,20 @@ def test_remarks_have_what_the_lint_stage_reads(hadolint: Path, tmp_path: Path) 
 
 
 def test_a_clean_file_has_none(hadolint: Path, tmp_path: Path) -> None:
-    assert lint(hadolint, tmp_path, 'FROM debian:13\nCMD ["true"]\n') == {}
+    assert lint(hadolint, tmp_path, 'FROM debian:13\nHEALTHCHECK CMD ["true"]\nCMD ["true"]\n') == {}
+
+
+def test_a_missing_health_check_is_a_remark(hadolint: Path, tmp_path: Path) -> None:
+    assert lint(hadolint, tmp_path, 'FROM debian:13\nCMD ["true"]\n')["DL3057"]["level"] == "info"
+
+
+def test_only_trusted_registries(hadolint: Path, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM ghcr.io/acme/x:1\n")
+    codes = [
+        {r["code"] for r in asyncio.run(tool.lint(hadolint, tmp_path / "Dockerfile", tmp_path / "log", trusted))}
+        for trusted in ((), ("ghcr.io",), ("docker.io", "quay.io"))
+    ]
+    assert ["DL3026" in one for one in codes] == [False, False, True]
 
 
 def test_a_file_that_does_not_parse_is_an_error(hadolint: Path, tmp_path: Path) -> None:

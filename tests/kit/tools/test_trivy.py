@@ -71,6 +71,42 @@ def test_the_mended_version_is_clean(trivy: Path, database: Path, tmp_path: Path
     assert rules(scan(trivy, tmp_path, layout(tmp_path / "image", app("23.0.0")), database)) == set()
 
 
+KEY = "q8Jt3Lx0" * 4
+OURS = {
+    "render-api-key": (f"RENDER_API_KEY=rnd_{KEY}", "RENDER_API_KEY=rnd_x"),
+    "render-deploy-hook": (
+        f"https://api.render.com/deploy/srv-abc123?key={KEY}", "https://api.render.com/deploy/srv-abc123"),
+    "railway-token": (
+        "RAILWAY_TOKEN=12345678-1234-4234-8234-0123456789ab", "RAILWAY_TOKEN=${{ secrets.RAILWAY_TOKEN }}"),
+    "password-in-url": (f"DATABASE_URL=postgresql+psycopg://app:{KEY}@db/app", "postgresql://app:${PASSWORD}@db/app"),
+    "flask-secret-key": (f"SECRET_KEY = '{KEY}'", "SECRET_KEY = os.environ['SECRET_KEY_OF_THE_APP']"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", OURS)
+def test_secrets_that_its_own_rules_miss(trivy: Path, tmp_path: Path, rule: str) -> None:
+    secret, harmless = OURS[rule]
+    assert rules(scan(trivy, tmp_path, layout(tmp_path / "a", app(**{"app/settings.py": secret})), None)) == {rule}
+    name, _, value = secret.replace(" ", "").replace("'", "").partition("=")
+    image = layout(tmp_path / "b", app(), {"app/later": "x"}, Env=[f"{name}={value}"])
+    if "://" not in name:
+        assert rule in rules(scan(trivy, tmp_path, image, None)), "in the image's environment too"
+    assert rules(scan(trivy, tmp_path, layout(tmp_path / "c", app(**{"app/settings.py": harmless})), None)) == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql://postgres:postgres@localhost/app", "redis://:password@cache:6379/0",
+        "SECRET_KEY=change-me-please-now",
+        'SECRET_KEY = config("SECRET_KEY")', "app.config['SECRET_KEY'] = settings.secret_key_value", "rnd_seed = 3",
+        "# mysql://user:secret@host/db", "SECRET_KEY_FILE=/run/secrets/session_key",
+    ],
+)  # fmt: skip
+def test_words_of_examples_are_no_secrets(trivy: Path, tmp_path: Path, text: str) -> None:
+    assert rules(scan(trivy, tmp_path, layout(tmp_path / "a", app(**{"app/settings.py": text})), None)) == set()
+
+
 def test_without_a_database_secrets_are_still_found(trivy: Path, tmp_path: Path) -> None:
     report = scan(trivy, tmp_path, layout(tmp_path / "image", app(**{"app/.env": SECRET})), None)
     assert rules(report) == {"github-pat"}
