@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import database_faults
 import layouts
 import trivydb
 from layouts import GONE, app, layout
@@ -177,12 +178,16 @@ CASES = [*LOSSES, *DATABASES, *IMAGES, *SCANNERS]
 
 def table() -> str:
     """All cases and outcomes as Markdown."""
-    lines = [f"{len(CASES)} cases, each made for real in `tests/kit/stages`; none of them is clean.", ""]
+    total = len(CASES) + len(database_faults.CASES)
+    lines = [f"{total} cases, each made for real in the tests; none of them is clean.", ""]
     for group in dict.fromkeys(case.group for case in CASES):
         lines += [f"## {group.capitalize()}", "", "| what | outcome |", "|---|---|"]
         lines += [f"| {case.name} | {case.outcome} |" for case in CASES if case.group == group]
         lines.append("")
-    return "# What can go wrong with a scan\n\n" + "\n".join(lines)
+    lines += ["## Downloads", "", "A registry that fails is left for the next one; what follows is the last one's.", ""]
+    lines += ["| what | outcome |", "|---|---|"]
+    lines += [f"| {case.name}: {case.does} | {case.alone}: {case.words} |" for case in database_faults.CASES]
+    return "# What can go wrong with a scan\n\n" + "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
