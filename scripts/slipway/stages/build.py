@@ -14,7 +14,7 @@ from msgspec import structs
 from slipway.config import seconds
 from slipway.errors import Broken, NotReady
 from slipway.image import context as build_context
-from slipway.image import layout
+from slipway.image import layer_cache, layout
 from slipway.image.reference import short
 from slipway.stages.base import Context, Outcome, Stage, failed, timed_out
 from slipway.tools import build_secrets, buildx, docker
@@ -122,14 +122,23 @@ async def run(context: Context) -> Outcome:
 
 
 async def _bake(context: Context, progress: Progress, given: Secrets) -> tuple[Finished, layout.Image | None]:
-    """Build into the kept layout. A damaged one is thrown away and written anew: BuildKit itself would not notice."""
+    """Build into the kept layout. A damaged one is thrown away and written anew: BuildKit itself would not notice. A
+    damaged cache is done without: else each run would fail until its key changes."""
     folder, metadata = layout_folder(context), context.folder / "build-metadata.json"
+    cache = _cached(context)
+    if cache:
+        layer_cache.seed(cache, folder)
     for last in (False, True):
         done = await buildx.bake(
             source(context), app_target(context),
-            f'output=type=oci,"dest={folder}",tar=false', *certificates(), *_platform(context), *_cache(context),
+            f'output=type=oci,"dest={folder}",tar=false', *certificates(), *_platform(context), *_cache(context, cache),
             secrets=given, metadata=metadata, progress=progress, timeout=seconds(context.settings.build.timeout),
         )  # fmt: skip
+        if not done.ok and cache and not done.timed_out and not layer_cache.whole(cache):
+            context.doing("building again: the layer cache is damaged")
+            shutil.rmtree(folder, ignore_errors=True)
+            cache = None
+            continue
         if not done.ok:
             return done, None
         _keep_cache(context)
@@ -143,16 +152,21 @@ async def _bake(context: Context, progress: Progress, given: Secrets) -> tuple[F
             if last:
                 raise
             shutil.rmtree(folder, ignore_errors=True)
+            cache = None
     raise AssertionError("unreachable")
 
 
-def _cache(context: Context) -> list[str]:
+def _cached(context: Context) -> Path | None:
+    """The layer cache to read, where there is one."""
+    folder = Path(context.settings.build.cache_from)
+    return folder if context.settings.build.cache_from and (folder / "index.json").is_file() else None
+
+
+def _cache(context: Context, read: Path | None) -> list[str]:
     """Options for BuildKit's local layer cache. Written into a fresh folder: into an old one it only ever grows."""
-    settings, options = context.settings.build, []
-    if settings.cache_from and (Path(settings.cache_from) / "index.json").is_file():
-        options.append(f'cache-from=type=local,"src={settings.cache_from}"')
-    if settings.cache_to:
-        options.append(f'cache-to=type=local,"dest={settings.cache_to}.new",mode=max')
+    options = [f'cache-from=type=local,"src={read}"'] if read else []
+    if written := context.settings.build.cache_to:
+        options.append(f'cache-to=type=local,"dest={written}.new",mode=max')
     return options
 
 
