@@ -2,7 +2,7 @@
 
 The real registry stands behind it, in a container. Every request is written down, so that a test can say that nothing
 was pushed, or that tags came last. A token with `packages: read` pulls, one with `packages: write` pushes; no token,
-nothing (the image is private).
+nothing (the image is private). What lies below `public` anybody may pull, as the images that others build on.
 """
 
 import base64
@@ -37,6 +37,7 @@ class Registry:
     """Call `end`; `host` is where it listens."""
 
     image: str
+    public: str = "public/"
     requests: list[Request] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -92,6 +93,15 @@ class Registry:
             if r.method == "PUT" and "/manifests/" in r.path and r.status < 300
         ]
 
+    def pulled(self, repository: str) -> list[str]:
+        """What of a repository was sent to somebody: `manifests/…` and `blobs/…`, in order."""
+        begin = f"/v2/{repository}/"
+        return [
+            r.path.removeprefix(begin)
+            for r in self.requests
+            if r.method == "GET" and r.path.startswith(begin) and r.status == 200
+        ]
+
     def tags(self, repository: str) -> list[str]:
         """The tags of a repository, asked behind the door."""
         connection = http.client.HTTPConnection(self.upstream, timeout=10)
@@ -123,6 +133,8 @@ class Registry:
         bearer = handler.headers.get("Authorization", "").removeprefix("Bearer ")
         level = "read" if handler.command in ("GET", "HEAD") else "write"
         name = re.match(r"/v2/(.+?)/(manifests|blobs|tags|referrers)/", handler.path)
+        if level == "read" and name and name[1].startswith(self.public):
+            return self._forward(handler, body)
         if bearer not in self.granted:
             scope = f',scope="repository:{name[1]}:pull{",push" if level == "write" else ""}"' if name else ""
             challenge = f'Bearer realm="http://{self.host}/token",service="{self.host}"{scope}'
