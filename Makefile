@@ -26,7 +26,7 @@ test-bare: ## `make run` and `make test` on bare Debian machines (SUITE=bookworm
 bench: ## how fast it is, side by side with a plain script (ARGS="--only G5 --pairs 3")
 	@$(READY) uv run --project scripts --locked --no-dev python benchmarks/run.py $(ARGS)
 
-bench-workflows: ## the set-up of a runner, and verify.yml beside the commands that it runs (ARGS="--pairs 1")
+bench-workflows: ## on a runner: the set-up, verify.yml beside its commands, the layer cache (ARGS="--only cache")
 	@$(READY) --for-tests uv run --project scripts --locked python benchmarks/on_a_runner.py $(ARGS)
 
 scan-cases: ## what can go wrong with a scan, as the tests make it happen, and what comes out
