@@ -49,9 +49,9 @@ async def run(context: Context) -> Outcome:
     scanner = trivy.Trivy(binary, data.cache if data else context.folder / "no-database", context.log)
     report = await _report(context, scanner, image, data is not None)
     _complete(context, image, report)
-    (context.folder / "scan.json").write_text(json.dumps(_without_configuration(report)))
+    (context.folder / "scan.json").write_text(json.dumps(_without_values(report)))
     sbom = context.state / "sbom.cdx.json"  # beside the layout that it speaks of: both are handed over together
-    await together(scanner.sbom(_without_configuration(report), sbom), _sing(scanner, report, data))
+    await together(scanner.sbom(_without_values(report), sbom), _sing(scanner, report, data))
     found = _judge(context, report, data)
     stopping = [f for f in found if f.stops]
     known = data.facts if data else {"database": ""}
@@ -173,10 +173,19 @@ def _fresh(data: Database | None, limit_hours: float) -> None:
         raise Broken(f"the vulnerability database ({data.source}) is dated in the future. Check this machine's clock.")
 
 
-def _without_configuration(report: dict[str, Any]) -> dict[str, Any]:
-    """The report without the image's environment, history and labels, which may hold secrets in clear."""
+def _without_values(report: dict[str, Any]) -> dict[str, Any]:
+    """The report without what may hold secrets in clear: the image's environment, history and labels, and the lines
+    around a finding, of which Trivy masks the finding alone."""
+
+    def pruned(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{k: v for k, v in one.items() if k not in ("Match", "Code", "CauseMetadata")} for one in found]
+
     metadata = {k: v for k, v in (report.get("Metadata") or {}).items() if k != "ImageConfig"}
-    return report | {"Metadata": metadata}
+    results = [
+        result | {kind: pruned(result[kind]) for kind in ("Secrets", "Misconfigurations") if result.get(kind)}
+        for result in report.get("Results") or []
+    ]
+    return report | {"Metadata": metadata, "Results": results}
 
 
 async def key(context: Context) -> str | None:
