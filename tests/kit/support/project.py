@@ -1,13 +1,10 @@
-"""What the kit's tests share: small projects, the real command, engines of our own."""
+"""Small projects, and the real command in them."""
 
-import asyncio
 import contextlib
 import json
 import os
 import secrets
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,155 +12,14 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from slipway.errors import NotReady
-from slipway.tools import provision
 from slipway.tools.docker import project_id
-
-REPOSITORY = Path(__file__).parents[2]
-SESSION = secrets.token_hex(2)  # two sessions on one machine leave each other's images alone
-MARK = "SLIPWAY_TEST_MARK"  # in the environment of everything that a test starts, so that survivors are found
-
-SERVER = '''\
-"""The smallest app with a health and a version; mode.txt makes it fail on purpose."""
-import http.server, json, os, pathlib, sys
-
-mode = pathlib.Path("mode.txt").read_text().strip()
-if mode == "crash":
-    sys.exit("crashed on purpose")
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        commit = "another" if mode == "wrong" else os.environ["APP_COMMIT"]
-        ill = mode == "ill" and self.path != "/livez"
-        self.send_response(503 if ill else 200)
-        self.end_headers()
-        self.wfile.write(json.dumps({"commit": commit, "mode": mode}).encode())
-
-    def log_message(self, *_):
-        pass
-
-
-print("serving as", mode, flush=True)
-http.server.ThreadingHTTPServer(("", 8000), Handler).serve_forever()
-'''
-
-CHECK = '''\
-"""Stands in for pytest, in a tenth of its time: one test, reported as pytest reports it."""
-import pathlib, signal, sys, time
-
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # some clients hand it on: no traceback of this script then
-print("check begins", flush=True)
-mode = pathlib.Path("checks.txt").read_text().strip()
-while mode == "hang":
-    time.sleep(0.1)
-failure = '<failure message="assert 1 == 2">x</failure>' if mode == "fail" else ""
-pathlib.Path("/reports/junit.xml").write_text(
-    '<testsuites><testsuite><testcase classname="tests.test_sum" name="test_adds" time="0.01">'
-    + failure + "</testcase></testsuite></testsuites>"
-)
-sys.exit(1 if failure else 0)
-'''
-
-DOCKERFILE = """\
-ARG PYTHON_IMAGE={PYTHON_IMAGE}
-FROM ${{PYTHON_IMAGE}} AS base
-WORKDIR /app
-RUN install -d -m 1777 /reports
-COPY server.py mode.txt ./
-HEALTHCHECK --interval=1s --timeout=3s --retries=2 CMD ["python", "-ISc", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/health')"]
-EXPOSE 8000
-
-FROM base AS test
-COPY check.py checks.txt ./
-USER 10001:10001
-CMD ["python", "check.py"]
-
-FROM base AS runtime
-USER 10001:10001
-CMD ["python", "server.py"]
-ARG COMMIT=unknown
-ENV APP_COMMIT=${{COMMIT}}
-"""
-
-STACK = """\
-services:
-  web:
-    image: ${SLIPWAY_IMAGE:?the image to test}
-    pull_policy: never
-    init: true
-    ports: ["127.0.0.1::8000"]
-"""
-
-INTEGRATION = """\
-import urllib.request
-
-
-def test_health(docker_ip, docker_services):
-    port = docker_services.port_for("web", 8000)
-    assert urllib.request.urlopen(f"http://{docker_ip}:{port}/health", timeout=5).status == 200
-"""
-
-SETTINGS = """\
-[deploy.local]
-health = "/health"
-version = "/version"
-timeout = "2s"
-"""
-
-
-def docker(*args: str, timeout: float = 120, **options: Any) -> "subprocess.CompletedProcess[str]":
-    """The docker command; its exit code is the caller's business."""
-    return subprocess.run(["docker", *args], capture_output=True, text=True, timeout=timeout, check=False, **options)
-
-
-def nap() -> str:
-    """A command that hangs, never the same twice: a build that nobody ended would leave its layer for the next."""
-    return f"sleep 600.{secrets.randbelow(10**6)}"
-
-
-def asleep(command: str) -> bool:
-    """Whether such a command still runs, in whatever container."""
-    return any(command.replace(" ", "\0").encode() in line for line in _command_lines())
-
-
-def _command_lines() -> Iterator[bytes]:
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            yield (folder / "cmdline").read_bytes()
-
-
-def real(name: str) -> Path:
-    """The pinned tool itself."""
-    try:
-        return asyncio.run(provision.tool(name))
-    except NotReady as error:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(f"{name} can be had nowhere: {error}")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def until(condition: Callable[[], Any], what: str, seconds: float = 30) -> Any:
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if value := condition():
-            return value
-        time.sleep(0.02)
-    raise AssertionError(f"not within {seconds} s: {what}")
+from support.machine import MARK, REPOSITORY, SESSION, docker, free_port, until
+from support.texts import CHECK, DOCKERFILE, INTEGRATION, SERVER, SETTINGS, STACK
 
 
 @dataclass
@@ -446,98 +302,3 @@ def survivors(mark: str) -> list[tuple[int, str]]:
         except OSError:
             continue
     return found
-
-
-class Engine:
-    """A Docker engine of our own: own socket, own data; it may be frozen, stopped and killed.
-
-    Args:
-        network: whether it sees this machine's network, such as a registry on loopback. Nothing that it runs is let
-            out by that.
-    """
-
-    def __init__(self, *, store: bool, network: bool = False):
-        self.folder = Path(tempfile.mkdtemp(prefix="swd-", dir="/var/tmp"))  # short: sockets have 108 bytes
-        self.socket = self.folder / "docker.sock"
-        config = self.folder / "daemon.json"
-        config.write_text(json.dumps({"features": {"containerd-snapshotter": store}}))
-        self.log = (self.folder / "log").open("wb")
-        self.bridge, self.subnet = "", ""
-        if network:
-            number = 100 + secrets.randbelow(100)
-            self.bridge, self.subnet = f"swd{secrets.token_hex(3)}", f"10.213.{number}.0/24"
-            for words in (f"add {self.bridge} type bridge", f"set {self.bridge} up"):
-                subprocess.run(["ip", "link", *words.split()], check=True)
-            subprocess.run(["ip", "address", "add", f"10.213.{number}.1/24", "dev", self.bridge], check=True)
-        # Without one, a network of its own: `--bridge=none` removes docker0, which would be the machine's engine's.
-        apart = [] if network else ["unshare", "--net"]
-        self.process = subprocess.Popen(
-            [
-                *apart, "dockerd", "--config-file", config, "--host", f"unix://{self.socket}",
-                "--data-root", self.folder / "data",
-                "--exec-root", self.folder / "exec", "--pidfile", self.folder / "pid",
-                f"--bridge={self.bridge or 'none'}", "--iptables=false", "--ip6tables=false", "--ip-masq=false",
-                "--ip-forward=false",
-            ],
-            stdout=self.log, stderr=self.log, start_new_session=True,
-        )  # fmt: skip
-        try:
-            until(lambda: self.docker("version").returncode == 0, "an engine of our own answers", 30)
-        except AssertionError as error:
-            self.end()
-            raise AssertionError(f"{error}: {(self.folder / 'log').read_text()[-500:]}") from error
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {"DOCKER_HOST": f"unix://{self.socket}"}
-
-    def docker(self, *args: str, timeout: float = 60) -> "subprocess.CompletedProcess[str]":
-        return docker(*args, timeout=timeout, env=os.environ | self.environment)
-
-    def bring(self, *images: str) -> None:
-        """Copy images from the machine's engine."""
-        with subprocess.Popen(["docker", "save", *images], stdout=subprocess.PIPE) as source:
-            loaded = self.docker_in("load", source.stdout)
-        assert loaded.returncode == 0, loaded.stderr
-
-    def docker_in(self, verb: str, source: Any) -> "subprocess.CompletedProcess[str]":
-        return docker(verb, stdin=source, env=os.environ | self.environment)
-
-    def signal(self, number: int) -> None:
-        self.process.send_signal(number)
-
-    def end(self) -> None:
-        """End it and all that it started, and remove its data."""
-        with contextlib.suppress(ProcessLookupError):
-            self.process.send_signal(signal.SIGCONT)
-            self.process.terminate()
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        for pid in self.children():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self.log.close()
-        until(lambda: not self.children(), "the engine's processes are gone", 10)
-        mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines() if str(self.folder) in line]
-        for mount in reversed(mounts):
-            subprocess.run(["umount", "-l", mount], capture_output=True, check=False)
-        if self.bridge:
-            subprocess.run(["ip", "link", "delete", self.bridge], capture_output=True, check=False)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def children(self) -> list[int]:
-        """Its containerd, shims and what runs in its containers: by their command line or their root's mounts."""
-        found = []
-        for folder in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                line = (folder / "cmdline").read_bytes()
-                mounts = (folder / "mountinfo").read_text()
-                inside = " / / " in mounts and f"{self.folder}/" in next(
-                    (m for m in mounts.splitlines() if m.split()[4] == "/"), ""
-                )
-                if str(self.folder).encode() in line or inside:
-                    found.append(int(folder.name))
-        return found
