@@ -72,11 +72,23 @@ def test_drains_answers_what_is_in_flight_and_comes_back(another):
     web.ready()
 
 
-def test_without_secrets_it_says_all_that_is_missing_and_ends(image):
-    done = subprocess.run(["docker", "run", "--rm", image], capture_output=True, text=True, timeout=60)
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({}, ["DATABASE_URL: missing", "SECRET_KEY: missing"]),
+        (
+            {"SECRET_KEY": "weak", "PORT": "http", "WEB_THREADS": "0"},
+            ["WEB_THREADS:", "DATABASE_URL: missing", "SECRET_KEY:", "PORT:"],
+        ),
+    ],
+)
+def test_it_says_all_that_is_wrong_in_one_line_and_ends(image, given, named):
+    variables = [f"--env={name}={value}" for name, value in given.items()]
+    done = subprocess.run(["docker", "run", "--rm", *variables, image], capture_output=True, text=True, timeout=60)
     (line,) = done.stdout.splitlines()
-    assert done.returncode == 1
-    assert "DATABASE_URL: missing\n  SECRET_KEY: missing" in json.loads(line)["message"]
+    assert (done.returncode, done.stderr) == (1, "")
+    said = [part.strip() for part in json.loads(line)["message"].splitlines()[1:]]
+    assert [one.startswith(start) for one, start in zip(said, named, strict=True)] == [True] * len(named), said
 
 
 @pytest.fixture

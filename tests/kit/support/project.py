@@ -289,7 +289,7 @@ class Project:
         listing = docker("image", "ls", "--digests", "--no-trunc", "--format", row, *filters).stdout
         rows = [line.split(" ") for line in listing.splitlines()]
         if names := [f"{name}@{digest}" if tag == "<none>" else f"{name}:{tag}" for name, tag, digest in rows]:
-            docker("rmi", *names)
+            docker("rmi", *names, timeout=900)  # an engine that has seen much needs seconds for each
 
 
 def survivors(mark: str) -> list[tuple[int, str]]:
