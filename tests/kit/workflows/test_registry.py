@@ -12,13 +12,6 @@ pytestmark = pytest.mark.engine
 Docker = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.fixture(scope="module")
-def registry(base_images: dict[str, str]) -> Iterator[Registry]:
-    one = Registry(base_images["REGISTRY_IMAGE"])
-    yield one
-    one.end()
-
-
 @pytest.fixture
 def docker(tmp_path: Path, registry: Registry) -> Iterator[Docker]:
     """The client with credentials of its own, and an image that it may push."""
