@@ -8,14 +8,15 @@ Sources: GitHub Advisory Database (GHSA-w3h3-4rj7-4ph4, GHSA-562c-5r94-xh97); De
 which list these as affected in every release and will not fix them; Alpine's secdb, which keeps what was fixed before.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 Known = Mapping[tuple[str, str], str]  # (package, version) → the advisory that must be found
 
-PYTHON: Known = {("gunicorn", "20.1.0"): "CVE-2024-1135", ("flask", "0.12.2"): "CVE-2018-1000656"}
-# By the family that Trivy names; each with the type of its packages' URLs.
-SYSTEMS: Mapping[str, tuple[str, Known]] = {
+# By the ecosystem, an operating system as Trivy names its family; each with the type of its packages' URLs.
+PYTHON = "python"
+KNOWN: Mapping[str, tuple[str, Known]] = {
+    PYTHON: ("pypi", {("gunicorn", "20.1.0"): "CVE-2024-1135", ("flask", "0.12.2"): "CVE-2018-1000656"}),
     "debian": (
         "deb",
         {
@@ -34,28 +35,28 @@ SYSTEMS: Mapping[str, tuple[str, Known]] = {
 
 def ecosystems(report: Mapping[str, Any]) -> tuple[str, ...]:
     """Those of a report's packages that a canary is known for: "python", and the family of the operating system."""
-    results = [r for r in report.get("Results") or [] if r.get("Packages")]
-    python = ["python"] if any(r.get("Type") == "python-pkg" for r in results) else []
-    return (*python, *(f for f in [_family(report)] if f in SYSTEMS))
+    results = report.get("Results") or []
+    used = [PYTHON] if any(r.get("Type") == "python-pkg" and r.get("Packages") for r in results) else []
+    return tuple(name for name in (*used, _system(report)[0]) if name in KNOWN)
 
 
 def unproven(report: Mapping[str, Any]) -> str:
     """The operating system for which nothing is known that every database must find; empty: there is a canary."""
-    family = _family(report)
-    return family if family not in SYSTEMS else ""
+    family, _ = _system(report)
+    return family if family not in KNOWN else ""
 
 
 def document(report: Mapping[str, Any]) -> dict[str, Any]:
     """A CycloneDX document of the packages that must be found, on the very operating system of the image."""
-    found = ecosystems(report)
     components: list[dict[str, Any]] = []
-    for ecosystem in found:
-        kind, known = ("pypi", PYTHON) if ecosystem == "python" else SYSTEMS[ecosystem]
-        release = "" if ecosystem == "python" else str(report["Metadata"]["OS"].get("Name") or "")
-        if release:
+    for ecosystem in ecosystems(report):
+        kind, known = KNOWN[ecosystem]
+        space = distro = ""
+        if ecosystem != PYTHON:
+            _, release = _system(report)
             components.append({"bom-ref": "os", "type": "operating-system", "name": ecosystem, "version": release})
+            space, distro = f"{ecosystem}/", f"?distro={ecosystem}-{release}"
         for name, version in known:
-            space, distro = ("", "") if ecosystem == "python" else (f"{ecosystem}/", f"?distro={ecosystem}-{release}")
             purl = f"pkg:{kind}/{space}{name}@{version.replace('+', '%2B')}{distro}"
             components.append({"bom-ref": name, "type": "library", "name": name, "version": version, "purl": purl})
     return {"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "components": components}
@@ -63,14 +64,12 @@ def document(report: Mapping[str, Any]) -> dict[str, Any]:
 
 def silent(report: Mapping[str, Any], answer: Mapping[str, Any]) -> list[str]:
     """The ecosystems of a report of which the canary's own report says nothing."""
-    ids = {v.get("VulnerabilityID") for v in _each(answer, "Vulnerabilities")}
-    known = {name: PYTHON if name == "python" else SYSTEMS[name][1] for name in ecosystems(report)}
-    return [name for name, wanted in known.items() if not ids & set(wanted.values())]
+    results = answer.get("Results") or []
+    found = {v.get("VulnerabilityID") for result in results for v in result.get("Vulnerabilities") or []}
+    return [name for name in ecosystems(report) if not found & set(KNOWN[name][1].values())]
 
 
-def _family(report: Mapping[str, Any]) -> str:
-    return str(((report.get("Metadata") or {}).get("OS") or {}).get("Family") or "")
-
-
-def _each(report: Mapping[str, Any], key: str) -> Iterable[Mapping[str, Any]]:
-    return (one for result in report.get("Results") or [] for one in result.get(key) or [])
+def _system(report: Mapping[str, Any]) -> tuple[str, str]:
+    """The operating system's family and release; empty where the image has none."""
+    named = (report.get("Metadata") or {}).get("OS") or {}
+    return str(named.get("Family") or ""), str(named.get("Name") or "")

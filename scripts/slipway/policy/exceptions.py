@@ -67,13 +67,13 @@ def apply(findings: Iterable[Finding], accepted: Iterable[Accepted], today: date
     for entry in entries:
         name, needed = f"{entry.id} of {entry.package}", any(entry.about(f) for f in found)
         if needed and entry.expires < today:
-            said = ("exception-expired", f"{name} was accepted until {entry.expires} by {entry.owner}: {entry.reason}")
-            mend = "raise the package, or look again and set a new day"
+            rule, mend = "exception-expired", "raise the package, or look again and set a new day"
+            message = f"{name} was accepted until {entry.expires} by {entry.owner}: {entry.reason}"
         elif not needed:
-            said, mend = ("exception-unused", f"{name} is accepted, and not found any more"), "take the entry out"
+            rule, mend = "exception-unused", "take the entry out"
+            message = f"{name} is accepted, and not found any more"
         else:
             continue
-        rule, message = said
         result.append(Finding(rule, "LOW", message, file=FILE, line=entry.line, mend=mend, stops=False))
     return result
 

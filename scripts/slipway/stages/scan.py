@@ -23,7 +23,6 @@ from slipway.tools.process import together
 
 ANALYSES_LIMIT = 50_000_000  # bytes; the kept file grows with each new layer, and is begun anew beyond this
 CANARY_SECONDS = 60.0
-FUTURE_HOURS = 1.0  # how far ahead of our clock a database may be
 
 
 async def prepare(context: Context) -> tuple[Path, Database | None, str]:
@@ -32,26 +31,25 @@ async def prepare(context: Context) -> tuple[Path, Database | None, str]:
     context.doing("fetching Trivy and its database")
     binary = await provision.tool("trivy")
     try:
-        limit = seconds(settings.database_age) / 3600
-        return binary, await database.find(settings.database, context.root, context.log, limit), ""
+        return binary, await database.find(settings.database, context.root, context.log, _limit(context)), ""
     except NotReady as error:
         return binary, None, str(error)
 
 
 async def run(context: Context) -> Outcome:
     binary, data, missing = await context.prepared()
-    settings = context.settings.scan
     image = layout.read(build.layout_folder(context))
     if image.digest != context.digest:
         raise Broken(f"the layout holds {image.digest}, not the image of this run. Another run changed it; run again.")
-    _fresh(data, seconds(settings.database_age) / 3600)
+    _fresh(data, _limit(context))
     context.doing("scanning")
     scanner = trivy.Trivy(binary, data.cache if data else context.folder / "no-database", context.log)
     report = await _report(context, scanner, image, data is not None)
     _complete(context, image, report)
-    (context.folder / "scan.json").write_text(json.dumps(_without_values(report)))
+    kept = _without_values(report)
+    (context.folder / "scan.json").write_text(json.dumps(kept))
     sbom = context.state / "sbom.cdx.json"  # beside the layout that it speaks of: both are handed over together
-    await together(scanner.sbom(_without_values(report), sbom), _sing(scanner, report, data))
+    await together(scanner.sbom(kept, sbom), _sing(scanner, report, data))
     found = _judge(context, report, data)
     stopping = [f for f in found if f.stops]
     known = data.facts if data else {"database": ""}
@@ -122,11 +120,12 @@ def _complete(context: Context, image: layout.Image, report: dict[str, Any]) -> 
         name = locked.chosen(dockerfile, [n for n in locked.INSTALLS if (folder / n).is_file()])
     if name in ("", "none"):
         return
-    if name.rpartition("/")[2] not in locked.INSTALLS or not (folder / name).is_file():
+    kind = Path(name).name
+    if kind not in locked.INSTALLS or not (folder / name).is_file():
         raise UsageError(f"[scan] packages: {name} is not here, or none of {', '.join(locked.INSTALLS)}.")
     try:
         text = (folder / name).read_text(encoding="utf-8")
-        wanted = locked.required(name.rpartition("/")[2], text, locked.environment(image.config))
+        wanted = locked.required(kind, text, locked.environment(image.config))
     except (OSError, ValueError) as error:
         raise Broken(f"what must be in the image cannot be told: {error}. Mend {name}.") from error
     if gone := locked.missing(wanted, trivy.packages(report)):
@@ -161,7 +160,7 @@ def _count(number: int) -> str:
 
 def _fresh(data: Database | None, limit_hours: float) -> None:
     """Trivy looks at no age at all: a database of 2019 is scanned with, without a word."""
-    if data is None:
+    if data is None or data.current(limit_hours):
         return
     age = data.age_hours(datetime.now(UTC))
     if age > limit_hours:
@@ -169,8 +168,12 @@ def _fresh(data: Database | None, limit_hours: float) -> None:
             f"the vulnerability database ({data.source}) is {age:.0f} h old, the limit is {limit_hours:.0f} h: "
             "it cannot say what is known today. Bring a newer one, or raise [scan] database-age."
         )
-    if age < -FUTURE_HOURS:
-        raise Broken(f"the vulnerability database ({data.source}) is dated in the future. Check this machine's clock.")
+    raise Broken(f"the vulnerability database ({data.source}) is dated in the future. Check this machine's clock.")
+
+
+def _limit(context: Context) -> float:
+    """The age, in hours, from which a database is stale."""
+    return seconds(context.settings.scan.database_age) / 3600
 
 
 def _without_values(report: dict[str, Any]) -> dict[str, Any]:
@@ -197,9 +200,7 @@ async def key(context: Context) -> str | None:
     settings = context.settings.scan
     file = context.root / exceptions.FILE
     rules = f"{file.read_bytes().hex()} {datetime.now(UTC):%Y-%m-%d}" if file.is_file() else ""
-    try:
-        _fresh(data, seconds(settings.database_age) / 3600)
-    except Broken:
+    if data and not data.current(_limit(context)):
         return None
     return f"{context.digest} {data.version if data else 'none'} {settings} {rules} {_scanner()}"
 

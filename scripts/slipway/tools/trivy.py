@@ -19,6 +19,8 @@ VERDICTS = (0, 10, 11)
 LOSSES = ("No OS package is detected", "not on the EOL list", "Version matching error")
 SECRETS = Path(__file__).with_name("secrets.yaml")
 _OFFLINE = ("--skip-db-update", "--offline-scan", "--skip-version-check", "--disable-telemetry")
+# Every package and finding, unfiltered; the exit codes are compared with what the report says.
+_ALL = ("--list-all-pkgs", "--exit-code", "10", "--exit-on-eol", "11", "--format", "json")
 _ALONE = ("--config", "/dev/null", "--ignorefile", "/dev/null")
 
 
@@ -62,8 +64,7 @@ class Trivy:
             done = await self._call(
                 "image", "--input", "image", "--cache-dir", cache, "--cache-backend", backend, *_ALONE,
                 "--secret-config", SECRETS, "--scanners", scanners, "--image-config-scanners", "misconfig",
-                "--skip-check-update", *_OFFLINE, "--list-all-pkgs", "--exit-code", "10", "--exit-on-eol", "11",
-                "--format", "json", "--output", report, cwd=folder, timeout=timeout,
+                "--skip-check-update", *_OFFLINE, *_ALL, "--output", report, cwd=folder, timeout=timeout,
             )  # fmt: skip
             content = _report(done, report)
             if analyses and (learnt := cache / "fanal" / "fanal.db").is_file():
@@ -83,8 +84,8 @@ class Trivy:
             report = folder / "report.json"
             done = await self._call(
                 "sbom", "packages.json", "--cache-dir", _cache(folder / "cache", self.cache, None), "--cache-backend",
-                "memory", *_ALONE, "--scanners", "vuln", *_OFFLINE, "--list-all-pkgs", "--exit-code", "10",
-                "--exit-on-eol", "11", "--format", "json", "--output", report, cwd=folder, timeout=timeout,
+                "memory", *_ALONE, "--scanners", "vuln", *_OFFLINE, *_ALL, "--output", report, cwd=folder,
+                timeout=timeout,
             )  # fmt: skip
             return _report(done, report)
 
