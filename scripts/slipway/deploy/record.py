@@ -48,6 +48,11 @@ def read(state: Path, environment: str = "") -> list[Record]:
     return found
 
 
+def version(state: Path, reference: str) -> str:
+    """What an image called itself when it was deployed from here; empty where it was not."""
+    return next((one.version for one in reversed(read(state)) if one.reference == reference), "")
+
+
 def running(records: list[Record]) -> str:
     """The reference that the last record leaves running; empty where that is not known."""
     for record in reversed(records):

@@ -1,6 +1,7 @@
 """A deploy to a platform that is played on this machine: to see what a rollout does, without an account."""
 
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from slipway import config
 from slipway.config import DeployTable
 from slipway.deploy import record, render
 from slipway.deploy.fakes.container import Engine
-from slipway.deploy.fakes.platform import Platform
+from slipway.deploy.fakes.platform import PENDING, Platform
 from slipway.deploy.fakes.render import FakeRender
 from slipway.image.reference import by_digest
 from slipway.pipeline import folder as folders
@@ -35,7 +36,9 @@ def platform(
     try:
         fake.platform.health = wanted.health
         if before := record.running(record.read(folders.state_folder(root), name)):
-            fake.platform.create(before, "manual")
+            shown = fake.platform.create(before, "manual")
+            while shown.status in PENDING:
+                time.sleep(0.1)
         table = DeployTable(
             target="render", service=fake.service, api=fake.url, health=wanted.health, version=wanted.version,
             checks=wanted.checks, timeout=wanted.timeout, deadline="5m",

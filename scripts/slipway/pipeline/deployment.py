@@ -17,7 +17,7 @@ from slipway.pipeline.run import Options, conclude, image_repository, look
 from slipway.pipeline.scheduler import Emit, Scheduler
 from slipway.pipeline.standing import Standing, before, standing
 from slipway.stages.base import Delivery, Outcome
-from slipway.stages.deploy import REVISION, labels
+from slipway.stages.deploy import version
 
 DEPLOY = next(stage for stage in STAGES if stage.name == "deploy")
 
@@ -45,8 +45,8 @@ async def deploy(
         )
         if context.engine:
             repository, digest = by_digest(reference or last(state))
-            version = (await labels(repository.at(digest))).get(REVISION) or context.version
-            context = replace(context, repository=repository, version=version)
+            known = await version(state, repository.at(digest))
+            context = replace(context, repository=repository, version=known or context.version)
             built = Outcome("passed", facts={"digest": digest})
         scheduler = Scheduler(selection, context, Store(state / "reuse"), emit, begun=begun)
         if context.engine:

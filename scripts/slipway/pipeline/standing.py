@@ -20,7 +20,7 @@ from slipway.pipeline.graph import Selection
 from slipway.pipeline.run import Options, look
 from slipway.stages import place
 from slipway.stages.base import Context, Delivery
-from slipway.stages.deploy import REVISION, labels
+from slipway.stages.deploy import version
 
 
 class Standing(Struct, frozen=True):
@@ -61,17 +61,17 @@ async def standing(root: Path, settings: config.Settings, environment: str | Non
     async with _place(root, settings, environment, delivery) as (context, target):
         name, table = settings.environment(environment)
         reference = await target.current()
-        version = await _version(reference)
-        path = table.version if version else ""
+        known = await _version(context.state, reference)
+        path = table.version if known else ""
         wrong = "nothing runs"
         if reference:
-            wrong = await problem(target.url, Checks(table.health, path, version, table.checks, 0), patience=0)
+            wrong = await problem(target.url, Checks(table.health, path, known, table.checks, 0), patience=0)
         newest: bool | None = None
         if (built := context.state / "image").exists():
             newest = built.read_text().strip().rpartition("@")[2] == reference.rpartition("@")[2]
         ours = _deployed(record.read(context.state, name), reference)
         return Standing(
-            name, table.target, target.url, reference, version, wrong, bool(path and not wrong), newest,
+            name, table.target, target.url, reference, known, wrong, bool(path and not wrong), newest,
             ours.time if ours else "", ours.by if ours else "",
         )  # fmt: skip
 
@@ -87,12 +87,12 @@ async def before(root: Path, settings: config.Settings, environment: str | None,
         return await target.before()
 
 
-async def _version(reference: str) -> str:
+async def _version(state: Path, reference: str) -> str:
     try:
         by_digest(reference)
-    except UsageError:
+    except UsageError:  # not deployed by us
         return ""
-    return (await labels(reference)).get(REVISION, "")
+    return await version(state, reference)
 
 
 def _deployed(records: list[Record], reference: str) -> Record | None:

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from slipway import github
@@ -80,6 +81,11 @@ async def labels(reference: str, env: Mapping[str, str] | None = None) -> dict[s
     return await remote.labels(*by_digest(reference), env)
 
 
+async def version(state: Path, reference: str) -> str:
+    """What the version path of an image must say: by its label, else by our record; empty where neither knows."""
+    return (await labels(reference)).get(REVISION) or record.version(state, reference)
+
+
 async def _image(context: Context) -> Image:
     """What the registry says of the image. Raises NotReady where it is not there."""
     digests = await remote.manifests(context.repository, context.digest)
@@ -116,7 +122,7 @@ async def _way_back(context: Context, host: str) -> WayBack:
                 f"what runs now ({previous}) is not in its registry any more: there would be no way back. "
                 "Push it again, or go without: --no-rollback."
             )
-        return Before(old.get(REVISION, ""), refusal)
+        return Before(old.get(REVISION) or record.version(context.state, previous), refusal)
 
     return WayBack(forbidden, look)
 
