@@ -22,7 +22,9 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--provenance", type=click.Choice(["auto", "always", "never"]), default="auto",
                 help="Verify who built it: on a runner, always, or never.",
             ),
-            click.option("--no-rollback", is_flag=True, help="Leave a version that fails where it is."),
+            click.option(
+                "--no-rollback", is_flag=True, envvar="SLIPWAY_NO_ROLLBACK", help="Leave a bad version where it is."
+            ),
             click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line."),
             directory,
         )
@@ -34,7 +36,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command(epilog=examples("slipway deploy local", "slipway deploy production ghcr.io/acme/shop@sha256:…"))
 @click.argument("environment", metavar="[ENV]", required=False)
 @click.argument("reference", metavar="[IMAGE@DIGEST]", required=False)
-@click.option("--backward", is_flag=True, help="An older version may replace a newer one.")
+@click.option("--backward", is_flag=True, envvar="SLIPWAY_BACKWARD", help="An older version may replace a newer one.")
 @click.option("--no-command", is_flag=True, help="Refuse an environment that runs a command of the project.")
 @click.option(
     "--target", type=click.Choice(["fake-render"]), help="Show it on a Render played on this machine, then end it."
