@@ -41,6 +41,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--target", type=click.Choice(["fake-render"]), help="Show it on a Render played on this machine, then end it."
 )
+@click.option("--set", "variables", metavar="NAME=VALUE", multiple=True, help="With --target: a variable of the app.")
 @_options
 def deploy(
     environment: str | None,
@@ -48,6 +49,7 @@ def deploy(
     backward: bool,
     no_command: bool,
     target: str | None,
+    variables: tuple[str, ...],
     provenance: Provenance,
     no_rollback: bool,
     as_json: bool,
@@ -62,7 +64,7 @@ def deploy(
     delivery = Delivery(provenance, backward, not no_rollback, not no_command, _credentials())
     root = directory.resolve()
     if target:
-        _demonstrate(root, environment, reference, delivery, as_json)
+        _demonstrate(root, environment, reference, delivery, as_json, variables)
     _deploy(root, environment, reference, delivery, as_json)
 
 
@@ -76,7 +78,14 @@ def _deploy(root: Path, environment: str | None, reference: str | None, delivery
     sys.exit(result.exit_code)
 
 
-def _demonstrate(root: Path, environment: str | None, reference: str | None, delivery: Any, as_json: bool) -> None:
+def _demonstrate(
+    root: Path,
+    environment: str | None,
+    reference: str | None,
+    delivery: Any,
+    as_json: bool,
+    variables: tuple[str, ...],
+) -> None:
     from dataclasses import replace
 
     from slipway import config
@@ -85,7 +94,9 @@ def _demonstrate(root: Path, environment: str | None, reference: str | None, del
     from slipway.report import listen
 
     reference = reference or deployment.last(folders.state_folder(root))
-    with demonstration.platform(root, config.load(root), environment, reference) as (settings, name, credentials):
+    pairs = dict(variable.partition("=")[::2] for variable in variables)
+    played = demonstration.platform(root, config.load(root), environment, reference, pairs)
+    with played as (settings, name, credentials):
         delivery = replace(delivery, credentials=credentials, backward=True)
         with listen.listener(root, as_json) as emit:
             result = asyncio.run(deployment.deploy(root, settings, name, reference, emit, delivery))
