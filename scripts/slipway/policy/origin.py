@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
+from packaging.utils import canonicalize_name
 
 from slipway.policy.bar import FROM
 from slipway.policy.finding import Finding
 
-PACKAGE = {"requirements.txt": r"^{}(?![\w.-])", "Pipfile.lock": r'^\s*"{}": ', "pyproject.toml": r"[\"']{}(?![\w.-])"}
-TOML = r'^name = "{}"$'  # of the other lock files
+# How a file names a package; the first line that does is the one.
+PACKAGE = {
+    "requirements.txt": r"^(\w[\w.-]*)", "Pipfile.lock": r'^\s*"(\w[\w.-]*)": ', "pyproject.toml": r"[\"'](\w[\w.-]*)",
+}  # fmt: skip
+TOML = r'^name = "([^"]+)"$'  # of the other lock files
 
 
 @dataclass(frozen=True)
@@ -32,11 +36,12 @@ def locate(findings: Iterable[Finding], sources: Sources) -> list[Finding]:
     """The same findings, each with the place in the project where it would be mended."""
     own, base = _stages(sources)
     recipe = sources.dockerfile if own else ""
+    lines = _lines(sources)
 
     def place(finding: Finding) -> tuple[str, int]:
         if finding.rule == "secret":
             return _copied(finding, sources) or (recipe, own)
-        if finding.purl.startswith("pkg:pypi/") and (line := _line(finding.package, sources)):
+        if finding.purl.startswith("pkg:pypi/") and (line := lines.get(canonicalize_name(finding.package))):
             return sources.lock, line
         if finding.purl or finding.rule == "end-of-life":
             return recipe, base
@@ -45,13 +50,14 @@ def locate(findings: Iterable[Finding], sources: Sources) -> list[Finding]:
     return [replace(f, source=name, source_line=line) for f in findings for name, line in [place(f)]]
 
 
-def _line(package: str, sources: Sources) -> int:
-    """The line of the lock file that names a package; 0: none does."""
-    # Names differ in letters' case and in their separators: https://packaging.python.org/specifications/name-normalization
-    name = "[-_.]+".join(map(re.escape, re.split(r"[-_.]+", package)))
-    pattern = PACKAGE.get(sources.lock.rpartition("/")[2], TOML).format(name)
-    found = re.search(pattern, sources.locked, re.MULTILINE | re.IGNORECASE)
-    return sources.locked.count("\n", 0, found.start()) + 1 if found else 0
+def _lines(sources: Sources) -> dict[str, int]:
+    """The lines of the lock file that name a package, by its canonical name."""
+    found: dict[str, int] = {}
+    pattern = re.compile(PACKAGE.get(posixpath.basename(sources.lock), TOML))
+    for number, line in enumerate(sources.locked.splitlines(), 1):
+        for name in pattern.findall(line):
+            found.setdefault(canonicalize_name(name), number)
+    return found
 
 
 def _copied(finding: Finding, sources: Sources) -> tuple[str, int] | None:

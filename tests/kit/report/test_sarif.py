@@ -8,8 +8,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from msgspec.structs import replace
+from workflows.harness import provision
 
 from slipway.pipeline.result import ImageResult, RunResult, SourceResult, StageResult
 from slipway.policy.finding import Finding
@@ -50,6 +52,17 @@ def one(folder: Path, *findings: Finding) -> dict[str, Any]:
     return dict(found)
 
 
+def test_it_is_valid(tmp_path: Path) -> None:
+    """By the standard's own schema, with everything in it that we ever write."""
+    schema = jsonschema.Draft4Validator(json.loads(provision.need(provision.sarif_schema).read_bytes()))
+    more = [replace(GUNICORN, rule=f"R{n}", stops=False, accepted="until then") for n in range(sarif.LIMIT)]
+    log(tmp_path, GUNICORN, SECRET, *more, lint=(LINT, Finding("bar", "LOW", "", stops=False)))
+    document = json.loads((tmp_path / ".slipway/findings.sarif").read_bytes())
+    assert [error.message for error in schema.iter_errors(document)] == []
+    document["runs"][0]["results"][0]["level"] = "high"
+    assert list(schema.iter_errors(document)), "and the schema does refuse"
+
+
 def test_a_rule_says_what_it_is_and_how_to_mend_it(tmp_path: Path) -> None:
     other = replace(GUNICORN, package="gunicorn-fork", mend="raise gunicorn-fork to 3")
     found = rule(tmp_path, GUNICORN, other, GUNICORN)
@@ -67,6 +80,14 @@ def test_text_of_an_advisory_is_no_markup(tmp_path: Path) -> None:
     markdown = found["help"]["markdown"].replace("**To mend**", "").replace("`slipway.exceptions.yaml`", "")
     assert not re.search(r"[<>@`#*\[\]](?!\d)", markdown.replace("&#", "")), markdown
     assert "helpUri" not in found
+
+
+def test_no_text_is_empty(tmp_path: Path) -> None:
+    """GitHub refuses the whole file else."""
+    bare = Finding("R1", "LOW", "")
+    found = rule(tmp_path, bare)
+    texts = [found["shortDescription"]["text"], found["help"]["text"], one(tmp_path, bare)["message"]["text"]]
+    assert texts == ["R1", "There is no fix yet.", "R1"]
 
 
 @pytest.mark.parametrize(
