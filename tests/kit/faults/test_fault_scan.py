@@ -3,6 +3,7 @@
 import json
 import secrets
 import shutil
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -93,6 +94,10 @@ def test_only_new_findings_stop_where_the_gate_says_so(project: Callable[..., Pr
     assert known.code == 0, known.text
     assert "in the last run already, the worst: HIGH CVE-2024-1135" in known.out
     assert shop.run(*ONLY).stage("scan")["status"] == "reused"
+    assert shop.run("publish", *ONLY[1:]).code == 0
+    command = shop.command("rescan", known.record["image"]["reference"])
+    whole = subprocess.run(command, env=shop.environment, capture_output=True, text=True, timeout=60, check=False)
+    assert whole.returncode == 1 and "CVE-2024-1135" in whole.stdout, "what runs is looked at whole"
 
     key = "ghp_" + (secrets.token_hex(30) + "AbCdEfGhIj")[:36]
     shop.write(".env", f"\nGITHUB_TOKEN={key}\n")
