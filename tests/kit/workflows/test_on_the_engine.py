@@ -173,7 +173,7 @@ def test_a_deployment_that_is_another_version_is_red(bench: Bench, files: dict[s
     run = bench.deliver(shop, sha)
     run.check(
         {
-            "verify/verify": "success",
+            "verify/verify": VERIFIED,
             "publish/publish": "success",
             "deploy/deploy": {"*": "success", "": "failure", "deploy": "failure"},
         }
