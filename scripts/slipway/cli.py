@@ -8,6 +8,7 @@ from typing import Literal
 import click
 
 from slipway import __version__
+from slipway.adopt import init, update
 from slipway.ci import ci
 from slipway.db import db
 from slipway.errors import ExitCode, SlipwayError
@@ -269,6 +270,8 @@ def doctor(as_json: bool, directory: Path) -> None:
     sys.exit(ExitCode.NOT_READY if any(check.level == "missing" for check in checks) else ExitCode.PASSED)
 
 
+main.add_command(init)
+main.add_command(update)
 main.add_command(ci)
 main.add_command(db)
 
