@@ -22,7 +22,7 @@ _folder = click.argument(
     "--mode", type=click.Choice(["reference", "copy"]), default="reference", help="Refer to the kit, or copy it."
 )
 @click.option("--target", type=click.Choice(["render", "railway", "compose"]), help="Deploy there from the workflow.")
-@click.option("--kit", metavar="REPOSITORY", default="", help="OWNER/slipway, or OWNER/slipway@COMMIT, to refer to.")
+@click.option("--uses", metavar="KIT", default="", help="What to refer to: OWNER/slipway, or OWNER/slipway@COMMIT.")
 @click.option("--dockerfile", metavar="NAME", default="", help="Write a new Dockerfile of this name, and build that.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, as a diff, and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
@@ -30,7 +30,7 @@ def init(
     folder: Path,
     mode: Literal["reference", "copy"],
     target: Literal["render", "railway", "compose"] | None,
-    kit: str,
+    uses: str,
     dockerfile: str,
     dry_run: bool,
     as_json: bool,
@@ -42,7 +42,7 @@ def init(
     from slipway.report import adopt as show
     from slipway.scaffold import init as scaffold
 
-    wish = scaffold.Wish(mode, target, kit, dockerfile)
+    wish = scaffold.Wish(mode, target, uses, dockerfile)
     made = asyncio.run(scaffold.plan(folder.resolve(), wish, datetime.now(UTC).date()))
     if not dry_run:
         scaffold.write(made)

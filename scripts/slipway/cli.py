@@ -36,6 +36,10 @@ class Group(click.Group):
         except OSError as error:
             self._fail(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), ExitCode.NOT_READY)
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands alone: there are many, and the two options stand in the first line."""
+        self.format_commands(ctx, formatter)
+
     @staticmethod
     def _fail(message: str, code: int) -> None:
         click.echo(f"slipway: {message}", err=True)
@@ -47,7 +51,13 @@ class Group(click.Group):
         sys.exit(code)
 
 
-@click.group(cls=Group, context_settings=CONTEXT, epilog=examples("slipway run", "slipway plan -C ../shop"))
+@click.group(
+    cls=Group,
+    context_settings=CONTEXT,
+    options_metavar="[--version] [--help]",
+    subcommand_metavar="COMMAND …",
+    epilog=examples("slipway run", "slipway plan -C ../shop"),
+)
 @click.version_option(__version__, prog_name="slipway")
 def main() -> None:
     """Take a Dockerised Flask app from a commit to a verified deployment."""

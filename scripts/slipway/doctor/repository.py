@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from slipway import config
+from slipway import config, github
 from slipway.doctor.check import Check
 from slipway.errors import NotReady, SlipwayError
 from slipway.image.reference import repository
@@ -77,7 +77,7 @@ def _secrets(files: list[Path]) -> dict[str, str]:
         for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
             for name in _SECRET.findall("" if line.lstrip().startswith("#") else line):
                 found.setdefault(name.upper(), f"{path.name}:{number}")
-    found.pop("GITHUB_TOKEN", None)
+    found.pop(github.JOB_TOKEN, None)
     return found
 
 

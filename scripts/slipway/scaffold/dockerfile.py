@@ -13,7 +13,9 @@ PYTHON_IMAGE = (
     "docker.io/library/python:3.13-slim-trixie@sha256:9d2e5553305c7c7b0097999bb17187c69b921ccd6bc9d40e4bb5ebe652c00285"
 )
 # What the build's own stages install; it is in no image that ships. gunicorn: where the project names no server.
-PINS = {"uv": "0.13.8", "poetry": "2.5.1", "pdm": "2.28.0", "gunicorn": "27.0.1"}
+PINS = {"uv": "0.13.8", "poetry": "2.5.1", "pdm": "2.28.0", "poetry-plugin-export": "1.9.0", "gunicorn": "27.0.1"}
+# manager → what is installed to read its lock, the option for what ships, and the one that adds a group
+EXPORTS = {"poetry": ("poetry poetry-plugin-export", "--only main", "--with"), "pdm": ("pdm", "--prod", "--group")}
 CA = "/etc/ssl/certs/ca-certificates.crt"
 MOUNT_CA = f"--mount=type=secret,id=ca,target={CA}"
 # Never part of what ships: what tools, people and other deployments need.
@@ -86,12 +88,11 @@ def _install(survey: Survey) -> tuple[str, str]:
         )
         steps = "uv sync --quiet --locked --no-default-groups --no-install-project"
         return variables, _tool("uv") + _run(["pyproject.toml", "uv.lock"], steps + beside)
-    if survey.manager == "poetry":
-        steps = f"python -m venv --without-pip /venv \\\n    && {_poetry('--only main')}"
-        return " VIRTUAL_ENV=/venv", _tool("poetry") + _run(["pyproject.toml", "poetry.lock"], steps + beside)
-    if survey.manager == "pdm":
-        steps = "python -m venv --without-pip /venv \\\n    && pdm sync --prod --no-self --no-editable"
-        return " VIRTUAL_ENV=/venv", _tool("pdm") + _run(["pyproject.toml", "pdm.lock"], steps + beside)
+    if survey.manager in EXPORTS:
+        tools, shipped, _ = EXPORTS[survey.manager]
+        steps = f"{_exported(survey.manager, shipped)} \\\n    && python -m venv --without-pip /venv"
+        steps += _beside("--require-hashes --requirement /tmp/lock.txt")
+        return "", _tool(tools) + _run(["pyproject.toml", f"{survey.manager}.lock"], steps + beside)
     if survey.manager == "pyproject":
         steps = "uv venv --quiet /venv \\\n    && uv pip install --quiet --python /venv --requirements pyproject.toml"
         return " UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy", _tool("uv") + _run(["pyproject.toml"], steps + beside)
@@ -99,8 +100,11 @@ def _install(survey: Survey) -> tuple[str, str]:
     return "", _run(_included(survey.root, survey.requirements), steps + beside)
 
 
-def _poetry(groups: str) -> str:
-    return f"poetry install --quiet --no-interaction --no-root --compile {groups}"
+def _exported(manager: str, groups: str) -> str:
+    """The lock as pip reads it, with its hashes: pip alone speaks to the index then."""
+    if manager == "poetry":
+        return f"poetry check --lock --quiet && poetry export --output /tmp/lock.txt {groups}"
+    return f"pdm lock --check && pdm export --output /tmp/lock.txt {groups}"
 
 
 def _pip(words: str) -> str:
@@ -111,8 +115,9 @@ def _beside(words: str) -> str:
     return f" \\\n    && {_pip(words)}"
 
 
-def _tool(name: str) -> str:
-    return f"RUN {MOUNT_CA} \\\n    pip install --no-cache-dir {name}=={PINS[name]}\n"
+def _tool(names: str) -> str:
+    words = " ".join(f"{name}=={PINS[name]}" for name in names.split())
+    return f"RUN {MOUNT_CA} \\\n    pip install --no-cache-dir {words}\n"
 
 
 def _run(files: list[str], steps: str) -> str:
@@ -136,10 +141,10 @@ def _test(survey: Survey) -> str:
     if survey.manager == "uv" and group:
         steps = f"uv sync --quiet --locked --no-default-groups --group {group} --no-install-project --inexact"
         run = _run(["pyproject.toml", "uv.lock"], steps)
-    elif survey.manager == "poetry" and group:
-        run = _run(["pyproject.toml", "poetry.lock"], _poetry(f"--with {group}"))
-    elif survey.manager == "pdm" and group:
-        run = _run(["pyproject.toml", "pdm.lock"], f"pdm sync --no-self --no-editable --group {group}")
+    elif survey.manager in EXPORTS and group:
+        steps = _exported(survey.manager, f"{EXPORTS[survey.manager][2]} {group}")
+        steps += _beside("--require-hashes --requirement /tmp/lock.txt")
+        run = _run(["pyproject.toml", f"{survey.manager}.lock"], steps)
     elif file:
         run = _run(_included(survey.root, file), _pip(f"--requirement {file}"))
     else:

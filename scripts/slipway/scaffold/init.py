@@ -39,7 +39,7 @@ class Wish:
 
     mode: Mode = "reference"
     target: Target | None = None
-    kit: str = ""  # OWNER/slipway[@COMMIT]
+    uses: str = ""  # OWNER/slipway[@COMMIT]
     dockerfile: str = ""  # write a Dockerfile of this name, whatever else is there
 
 
@@ -76,7 +76,7 @@ async def plan(root: Path, wish: Wish, today: date) -> Plan:
     seen = survey(root)
     _usable(seen, wish)
     made = Plan(seen.top, list(_found(seen)), notes=list(seen.troubles))
-    from_ = await kit.installed(wish.kit)
+    from_ = await kit.installed(wish.uses)
     if wish.mode == "copy":
         await _copy(made, from_)
     branch = await _branch(seen.top)
@@ -255,8 +255,10 @@ def _judge(made: Plan, seen: Survey, of: Stack, target: str) -> None:
                           f"add the service and its variables to {TEST_FILE} (docs/how-to/services.md).")  # fmt: skip
     made.notes += of.said
     if target in workflow.SECRETS:
-        made.notes.append(f"{config.FILE}: fill in `service` and `url` of [deploy.production]; give the "
-                          f"repository's environment `production` the secret {workflow.SECRETS[target][1]}")  # fmt: skip
+        made.notes += [
+            f"{config.FILE}: fill in `service` and `url` of [deploy.production]",
+            f"GitHub: give the environment `production` the secret {workflow.SECRETS[target][1]}",
+        ]
     if not seen.tests:
         made.notes.append("no unit tests: the stage `test` is skipped. Write tests/unit/test_….py")
     if not seen.source.first(LIVE):

@@ -85,12 +85,16 @@ async def installed(wanted: str = "") -> Kit:
     """
     name, _, commit = wanted.partition("@")
     if wanted and not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
-        raise UsageError(f"--kit {wanted!r} is not OWNER/slipway or OWNER/slipway@<40 hex digits>.")
+        raise UsageError(f"--uses {wanted!r} is not OWNER/slipway or OWNER/slipway@<40 hex digits>.")
     source, own = await _origin()
     if commit and not _COMMIT.fullmatch(commit):
-        raise UsageError(f"--kit: {commit!r} is not a whole commit of 40 hex digits: a tag can be moved to other code.")
+        raise UsageError(
+            f"--uses: {commit!r} is not a whole commit of 40 hex digits: a tag can be moved to other code."
+        )
     if not (commit or own):
-        raise UsageError("which commit of the kit is this? It was not installed from Git: --kit OWNER/slipway@<commit>")
+        raise UsageError(
+            "which commit of the kit is this? It was not installed from Git: --uses OWNER/slipway@<commit>"
+        )
     return Kit(f"https://github.com/{name}" if name else source, commit or own, __version__)
 
 
@@ -102,7 +106,7 @@ def owner(kit: Kit) -> str:
     """
     if not (found := _GITHUB.search(kit.source)):
         raise UsageError(
-            f"where on GitHub is the kit? It came from {kit.source or 'no repository'}. Name it: --kit OWNER/slipway"
+            f"where on GitHub is the kit? It came from {kit.source or 'nowhere'}. Name it: --uses OWNER/slipway"
         )
     return found[1]
 

@@ -70,7 +70,7 @@ authors = []
 package-mode = false
 
 [tool.poetry.dependencies]
-python = "^3.12"
+python = "^3.11"
 flask = "^3.1"
 
 [tool.poetry.group.dev.dependencies]

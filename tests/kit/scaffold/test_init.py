@@ -31,7 +31,7 @@ def write(root: Path, files: dict[str, str]) -> Path:
 
 
 def init(root: Path, *words: str, kit: str = KIT) -> Result:
-    result = CliRunner().invoke(main, ["init", str(root), "--kit", kit, *words])
+    result = CliRunner().invoke(main, ["init", str(root), "--uses", kit, *words])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
     return result
 
@@ -163,7 +163,7 @@ def test_one_project_of_many(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("wanted", "says"),
-    [("", "--kit OWNER/slipway"), ("acme", "is not OWNER/slipway"), ("acme/slipway@v1", "a tag can be moved")],
+    [("", "--uses OWNER/slipway"), ("acme", "is not OWNER/slipway"), ("acme/slipway@v1", "a tag can be moved")],
 )
 def test_a_kit_that_cannot_be_named_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str, says: str
@@ -232,5 +232,5 @@ def test_the_written_image_is_the_one_that_the_kit_pins() -> None:
 def test_the_app_is_read_and_never_run(tmp_path: Path) -> None:
     code = "import pathlib\npathlib.Path('ran').touch()\n" + FACTORY
     write(tmp_path, {"shop/__init__.py": code, "shop/prices.py": "", "requirements.txt": "flask\n"})
-    subprocess.run([sys.executable, "-m", "slipway", "init", ".", "--kit", KIT], cwd=tmp_path, check=True, timeout=60)
+    subprocess.run([sys.executable, "-m", "slipway", "init", ".", "--uses", KIT], cwd=tmp_path, check=True, timeout=60)
     assert not (tmp_path / "ran").exists()
