@@ -157,7 +157,7 @@ async def _ports(root: Path, settings: config.Settings) -> list[Check]:
 def _app_port(settings: config.Settings) -> int:
     from urllib.parse import urlsplit
 
-    return urlsplit(settings.environment("local" if "local" in settings.deploy else None)[1].url).port or 80
+    return urlsplit(settings.environment("local" if "local" in settings.deploy else None)[1].address).port or 80
 
 
 async def _ours(root: Path, port: int) -> bool:

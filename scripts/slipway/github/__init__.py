@@ -1,5 +1,6 @@
 """All that knows that we are on a GitHub runner. Nothing else reads GITHUB_* variables."""
 
+import getpass
 import json
 import os
 from dataclasses import dataclass
@@ -60,6 +61,16 @@ def event() -> Event:
         number=int(pull.get("number") or payload.get("number") or 0) if pull else 0,
         fork=bool(pull) and (head.get("repo") or {}).get("full_name") != name,
     )
+
+
+def actor() -> str:
+    """Who made this run: the account on GitHub, or the user here."""
+    if on_runner():
+        return os.environ.get("GITHUB_ACTOR", "")
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a uid without a name
+        return str(os.getuid())
 
 
 def _payload() -> dict[str, Any]:

@@ -26,7 +26,7 @@ from slipway.pipeline.result import (
 )
 from slipway.pipeline.reuse import Store
 from slipway.pipeline.scheduler import Emit, Scheduler
-from slipway.stages.base import Context, Outcome
+from slipway.stages.base import Context, Delivery, Outcome
 from slipway.tools import docker, git
 from slipway.tools.docker import RUN_LABEL, Engine
 from slipway.tools.git import Source
@@ -44,6 +44,7 @@ class Options:
     environment: str | None = None
     keep_going: bool = False
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # of the build
+    delivery: Delivery = field(default_factory=Delivery)
 
 
 async def run(root: Path, settings: config.Settings, options: Options, emit: Emit) -> RunResult:
@@ -88,6 +89,7 @@ async def look(
         root=root, settings=settings, run_id=run_id, folder=folder, state=root / folders.NAME, engine=engine,
         source=source, images=images, repository=image_repository(root, settings), seen=seen,
         version=_version(source, seen), environment=options.environment, secrets=options.secrets,
+        delivery=options.delivery,
     )  # fmt: skip
     return context, missing
 
