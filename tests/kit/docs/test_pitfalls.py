@@ -59,7 +59,8 @@ class Shop:
         secret = ["--secret", f"id=ca,src={bundle}"] if bundle.is_file() else []
         return subprocess.run(
             ["docker", "build", "--quiet", "--provenance=false", *secret, *words, "-t", f"{self.name}:{tag}",
-             "-f", "-", str(self.folder)], input=self.here(text), capture_output=True, text=True, timeout=200, check=False,
+             "-f", "-", str(self.folder)], input=self.here(text), capture_output=True, text=True, timeout=200,
+            check=False,
         )  # fmt: skip
 
     def run(self, text: str, tag: str = "right") -> "subprocess.CompletedProcess[str]":
