@@ -44,6 +44,7 @@ def write(survey: Survey) -> str:
         environment=environment,
         install=install,
         copy="\n".join(_copies(entries(survey))),
+        instance=_instance(survey),
         test=_test(survey) if survey.tests else "",
         health_says=_health_says(survey),
         health=_probe(survey.source.first(LIVE)),
@@ -169,6 +170,13 @@ def pytest_version() -> str:
     found = re.search(r"(?m)^pytest==(\S+)", PYTEST.read_text(encoding="utf-8"))
     assert found
     return found[1]
+
+
+def _instance(survey: Survey) -> str:
+    """The instance folder, where the app writes into it: all else is root's."""
+    assert survey.app
+    folder = "" if survey.app.folder == "." else f"{survey.app.folder}/"
+    return f" \\\n    && install -d -o 10001 -g 10001 {folder}instance" if survey.source.instance else ""
 
 
 def _health_says(survey: Survey) -> str:

@@ -47,10 +47,11 @@ class Source:
 
     apps: tuple[App, ...] = ()  # best first
     routes: frozenset[str] = frozenset()
+    instance: bool = False  # whether it speaks of Flask's instance folder, to write into it
 
     def first(self, paths: Sequence[str]) -> str:
-        """The first of some paths that is a route; empty without one."""
-        return next((path for path in paths if path in self.routes), "")
+        """The first of some paths that is a route, as it is written there; empty without one."""
+        return next((route for path in paths for route in (path, f"{path}/") if route in self.routes), "")
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ def read(root: Path) -> Source:
     found = [(one, made) for m in modules for one, made in _apps(root, m, factories)]
     found.sort(key=lambda pair: _rank(*pair))
     routes = frozenset(route for m in modules for route in _routes(m.tree))
-    return Source(tuple(app for app, _ in found), routes)
+    attributes = (n.attr for m in modules for n in ast.walk(m.tree) if isinstance(n, ast.Attribute))
+    return Source(tuple(app for app, _ in found), routes, "instance_path" in attributes)
 
 
 def choose(apps: Sequence[App], stated: Sequence[str]) -> App | None:
@@ -168,19 +170,21 @@ def _rank(app: App, kind: str) -> tuple[int, int, int, str]:
 
 
 def _routes(tree: ast.Module) -> Iterator[str]:
-    prefixed = {
-        target
+    """The paths of a file's views, with the prefix of a blueprint that names one itself."""
+    prefixes = {
+        target: keyword.value.value
         for node in ast.walk(tree)
         if isinstance(node, ast.stmt)
         for target, value in _assigned(node)
-        if _called(value) == "Blueprint" and isinstance(value, ast.Call)
-        and any(keyword.arg == "url_prefix" for keyword in value.keywords)
-    }  # fmt: skip
+        if isinstance(value, ast.Call) and _called(value) == "Blueprint"
+        for keyword in value.keywords
+        if keyword.arg == "url_prefix" and isinstance(keyword.value, ast.Constant)
+    }
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or not node.args:
             continue
         path, on = node.args[0], node.func.value
-        if node.func.attr not in {*_VERBS, "add_url_rule"} or (isinstance(on, ast.Name) and on.id in prefixed):
-            continue
-        if isinstance(path, ast.Constant) and isinstance(path.value, str):
-            yield path.value
+        prefix = prefixes.get(on.id, "") if isinstance(on, ast.Name) else ""
+        text = path.value if isinstance(path, ast.Constant) else None
+        if node.func.attr in {*_VERBS, "add_url_rule"} and isinstance(text, str):
+            yield f"{prefix}{text}"

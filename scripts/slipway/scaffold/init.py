@@ -159,13 +159,18 @@ async def _copy(made: Plan, from_: kit.Kit) -> None:
 
 
 async def _branch(top: Path) -> str:
-    """The branch that is published from: the remote's default, else the one that is checked out."""
-    for words in (["refs/remotes/origin/HEAD"], ["HEAD"]):
+    """The branch that is published from: the remote's default, else main or master, else the one checked out."""
+    asked = (
+        ("symbolic-ref", "--short", "refs/remotes/origin/HEAD"),
+        ("for-each-ref", "--format=%(refname:short)", "refs/heads/main", "refs/heads/master"),
+        ("symbolic-ref", "--short", "HEAD"),
+    )
+    for words in asked:
         try:
-            done = await process.run("git", "-C", top, "symbolic-ref", "--short", *words, timeout=20)
+            done = await process.run("git", "-C", top, *words, timeout=20)
         except FileNotFoundError:
             break
-        name = done.out.strip().removeprefix("origin/")
+        name = done.out.strip().partition("\n")[0].removeprefix("origin/")
         if done.ok and re.fullmatch(r"[A-Za-z][\w./-]*", name):
             return name
     return "main"
@@ -259,6 +264,9 @@ def _judge(made: Plan, seen: Survey, of: Stack, target: str) -> None:
             f"{config.FILE}: fill in `service` and `url` of [deploy.production]",
             f"GitHub: give the environment `production` the secret {workflow.SECRETS[target][1]}",
         ]
+    if seen.source.instance:
+        made.notes.append("the app writes into its instance folder: what lies there goes with the container. Mount a "
+                          "volume over it, or take a database (docs/how-to/services.md)")  # fmt: skip
     if not seen.tests:
         made.notes.append("no unit tests: the stage `test` is skipped. Write tests/unit/test_….py")
     if not seen.source.first(LIVE):

@@ -104,5 +104,5 @@ def test_the_first_run(newcomer: Newcomer, tmp_path: Path) -> None:
     again, _, red, _, stopped = seen
     assert [step.returncode for step in seen] == [0, 0, 1, 0, 0], [step.stdout + step.stderr for step in seen]
     assert again.stdout.count("reused") == 5
-    assert "CVE-2023-30861" in red.stdout and re.search(r"flask 2\.3\.1 +→", red.stdout), red.stdout
+    assert "CVE-2023-30861" in red.stdout and re.search(r"Flask 2\.3\.1 +→", red.stdout), red.stdout
     assert "web" in stopped.stdout

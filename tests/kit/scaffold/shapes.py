@@ -43,6 +43,19 @@ def create_app(config=None):
 
     return app
 """
+INSTANCE = """\
+import os
+
+from flask import Flask
+
+
+def create_app(test_config=None):
+    app = Flask(__name__, instance_relative_config=True)
+    os.makedirs(app.instance_path, exist_ok=True)
+    app.add_url_rule("/hello", view_func=lambda: sorted(os.listdir(app.instance_path)))
+    open(os.path.join(app.instance_path, "flaskr.sqlite"), "a").close()
+    return app
+"""
 PRICES = "def total(prices):\n    return sum(prices)\n"
 TESTS = """\
 from shop import create_app
@@ -198,6 +211,10 @@ PACKAGE = {"shop/__init__.py": FACTORY, "shop/prices.py": PRICES, "tests/test_sh
 REQUIREMENTS = "flask==3.1.3\ngunicorn==27.0.1\n"
 
 SHAPES = {
+    "an instance folder": Shape(
+        {"flaskr/__init__.py": INSTANCE, "pyproject.toml": '[project]\nname = "flaskr"\nversion = "1"\ndependencies = ["flask"]\n'},
+        "flaskr:create_app()", "pyproject", writes=NEW, notes=("writes into its instance folder",),
+    ),
     "one module": Shape({"app.py": HELLO, "requirements.txt": "flask\n"}, "app:app", writes=NEW,
                         notes=("no health path", "no unit tests")),
     "factory in a package": Shape(

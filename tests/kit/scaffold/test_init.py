@@ -229,6 +229,45 @@ def test_the_written_image_is_the_one_that_the_kit_pins() -> None:
     assert dockerfile.PINS["gunicorn"] in {p.get("version") for p in lock if p["name"] == "gunicorn"}
 
 
+@pytest.mark.parametrize(
+    ("code", "health"),
+    [
+        ("@app.route('/healthz')", "/healthz"),
+        ("@app.get('/up/')", "/up/"),
+        ("up = Blueprint('up', __name__, url_prefix='/up')\n@up.get('/')", "/up/"),
+        ("api = Blueprint('api', __name__, url_prefix='/api')\n@api.get('/health')", ""),
+        ("@app.get('/users/health')", ""),
+    ],
+)
+def test_the_health_path(tmp_path: Path, code: str, health: str) -> None:
+    text = f"from flask import Blueprint, Flask\napp = Flask(__name__)\n{code}\ndef view(): return 'well'\n"
+    made = said(write(tmp_path, {"app.py": text, "requirements.txt": "flask\n"}))
+    assert config.load(tmp_path).environment("local")[1].health == health
+    assert f"health and version: {health or 'no path found'}" in made["found"]
+    expected = f"GET {health} HTTP" if health else "GET / HTTP"
+    assert expected in (tmp_path / "Dockerfile").read_text()
+
+
+@pytest.mark.parametrize(
+    ("commands", "branch"),
+    [
+        ([], "main"),
+        (["init -q -b trunk"], "trunk"),
+        (["init -q -b master", "commit -q --allow-empty -m x", "switch -q -c work"], "master"),
+        (["init -q -b work", "commit -q --allow-empty -m x", "update-ref refs/remotes/origin/live HEAD",
+          "symbolic-ref refs/remotes/origin/HEAD refs/remotes/origin/live"], "live"),
+    ],
+)  # fmt: skip
+def test_the_branch_that_is_published(tmp_path: Path, commands: list[str], branch: str) -> None:
+    write(tmp_path, {"app.py": HELLO, "requirements.txt": "flask\n"})
+    for words in commands:
+        author = ["-c", "user.name=T", "-c", "user.email=t@example.org"]
+        subprocess.run(["git", "-C", str(tmp_path), *author, *words.split()], check=True, timeout=60)
+    init(tmp_path)
+    caller = (tmp_path / ".github/workflows/deliver.yml").read_text()
+    assert f"push: {{branches: [{branch}]}}" in caller
+
+
 def test_the_app_is_read_and_never_run(tmp_path: Path) -> None:
     code = "import pathlib\npathlib.Path('ran').touch()\n" + FACTORY
     write(tmp_path, {"shop/__init__.py": code, "shop/prices.py": "", "requirements.txt": "flask\n"})

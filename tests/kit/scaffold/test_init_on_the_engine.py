@@ -60,6 +60,15 @@ def test_requirements_and_a_factory(project: Callable[..., Project]) -> None:
     assert (ill.code, ill.stage("integration")["status"]) == (1, "failed"), ill.text
 
 
+def test_an_app_that_writes_into_its_instance_folder(project: Callable[..., Project]) -> None:
+    """And one whose packages have no lock."""
+    shop = repository(project, SHAPES["an instance folder"].files)
+    adopt(shop)
+    done = shop.run(timeout=400)
+    assert done.code == 0, done.text
+    assert shop.get("/hello") == ["flaskr.sqlite"]
+
+
 def test_src_layout_with_uv(project: Callable[..., Project]) -> None:
     files = {
         name.replace("shop/", "src/shop/", 1) if name.startswith("shop/") else name: text
@@ -148,3 +157,5 @@ def test_what_is_said_to_be_in_the_way_is(
     assert red.code in (1, 4), red.text
     for stage, words in zip(stages, says, strict=True):
         assert words in str(red.stage(stage))
+    if "packages left behind" in name:  # the log has the app's own last words
+        assert "No module named 'flask'" in shop.log("integration")
