@@ -59,12 +59,13 @@ def cache() -> None:
 
 @ci.command()
 def login() -> None:
-    """Log in to registries.
+    """Log in to registries and hosts.
 
-    Those of REGISTRY_AUTH, and ghcr.io with GHCR_TOKEN; the credentials stay in a folder of this job.
+    Registries: those of REGISTRY_AUTH, and ghcr.io with GHCR_TOKEN. Hosts: by SSH_KEY, those of SSH_KNOWN_HOSTS.
+    All of it stays in a folder of this job.
     """
     from slipway.github import commands, files
-    from slipway.tools import remote
+    from slipway.tools import remote, ssh
 
     wanted = remote.credentials(os.environ.get("REGISTRY_AUTH", ""))
     if token := os.environ.get("GHCR_TOKEN"):
@@ -76,6 +77,10 @@ def login() -> None:
         click.echo(f"logged in to {registry} as {user}")
     if wanted:
         files.environment(remote.configuration(folder))
+    if key := os.environ.get("SSH_KEY"):
+        click.echo("\n".join(commands.mask(key)))
+        files.path(ssh.install(_folder() / "ssh", key, os.environ.get("SSH_KNOWN_HOSTS", "")))
+        click.echo("SSH: key and known hosts are in place")
 
 
 @ci.command()
@@ -139,6 +144,23 @@ def issue() -> None:
     body = f"{summary.code(image)}: **{summary.text(status)}**\n\n{summary.last(Path.cwd())}"
     name = image.partition("@")[0]
     click.echo(asyncio.run(issues.keep(github.event().repository, name, body, red=status != "passed")))
+
+
+@ci.command()
+def record() -> None:
+    """Tell GitHub of the last deploy.
+
+    Only where the job is granted it: its digest, and what ran before, stand in the payload.
+    """
+    from slipway import github
+    from slipway.deploy import record as records
+    from slipway.pipeline import folder, recorded
+
+    found = records.read(Path.cwd() / folder.NAME)
+    if not found:
+        raise UsageError("nothing was deployed in this folder. The step before this one should have; see its log.")
+    event = github.event()
+    click.echo(asyncio.run(recorded.keep(event.repository, event.sha, found[-1], github.run_url())))
 
 
 @ci.command()

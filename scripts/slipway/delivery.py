@@ -22,7 +22,9 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--provenance", type=click.Choice(["auto", "always", "never"]), default="auto",
                 help="Verify who built it: on a runner, always, or never.",
             ),
-            click.option("--no-rollback", is_flag=True, help="Leave a version that fails where it is."),
+            click.option(
+                "--no-rollback", is_flag=True, envvar="SLIPWAY_NO_ROLLBACK", help="Leave a bad version where it is."
+            ),
             click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line."),
             directory,
         )
@@ -34,11 +36,12 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command(epilog=examples("slipway deploy local", "slipway deploy production ghcr.io/acme/shop@sha256:…"))
 @click.argument("environment", metavar="[ENV]", required=False)
 @click.argument("reference", metavar="[IMAGE@DIGEST]", required=False)
-@click.option("--backward", is_flag=True, help="An older version may replace a newer one.")
+@click.option("--backward", is_flag=True, envvar="SLIPWAY_BACKWARD", help="An older version may replace a newer one.")
 @click.option("--no-command", is_flag=True, help="Refuse an environment that runs a command of the project.")
 @click.option(
     "--target", type=click.Choice(["fake-render"]), help="Show it on a Render played on this machine, then end it."
 )
+@click.option("--set", "variables", metavar="NAME=VALUE", multiple=True, help="With --target: a variable of the app.")
 @_options
 def deploy(
     environment: str | None,
@@ -46,6 +49,7 @@ def deploy(
     backward: bool,
     no_command: bool,
     target: str | None,
+    variables: tuple[str, ...],
     provenance: Provenance,
     no_rollback: bool,
     as_json: bool,
@@ -60,7 +64,7 @@ def deploy(
     delivery = Delivery(provenance, backward, not no_rollback, not no_command, _credentials())
     root = directory.resolve()
     if target:
-        _demonstrate(root, environment, reference, delivery, as_json)
+        _demonstrate(root, environment, reference, delivery, as_json, variables)
     _deploy(root, environment, reference, delivery, as_json)
 
 
@@ -74,7 +78,14 @@ def _deploy(root: Path, environment: str | None, reference: str | None, delivery
     sys.exit(result.exit_code)
 
 
-def _demonstrate(root: Path, environment: str | None, reference: str | None, delivery: Any, as_json: bool) -> None:
+def _demonstrate(
+    root: Path,
+    environment: str | None,
+    reference: str | None,
+    delivery: Any,
+    as_json: bool,
+    variables: tuple[str, ...],
+) -> None:
     from dataclasses import replace
 
     from slipway import config
@@ -83,7 +94,9 @@ def _demonstrate(root: Path, environment: str | None, reference: str | None, del
     from slipway.report import listen
 
     reference = reference or deployment.last(folders.state_folder(root))
-    with demonstration.platform(root, config.load(root), environment, reference) as (settings, name, credentials):
+    pairs = dict(variable.partition("=")[::2] for variable in variables)
+    played = demonstration.platform(root, config.load(root), environment, reference, pairs)
+    with played as (settings, name, credentials):
         delivery = replace(delivery, credentials=credentials, backward=True)
         with listen.listener(root, as_json) as emit:
             result = asyncio.run(deployment.deploy(root, settings, name, reference, emit, delivery))

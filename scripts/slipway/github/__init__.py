@@ -73,6 +73,12 @@ def actor() -> str:
         return str(os.getuid())
 
 
+def run_url() -> str:
+    """Where people see this run; empty elsewhere."""
+    where = [os.environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
+    return "{}/{}/actions/runs/{}".format(*where) if all(where) else ""
+
+
 def _payload() -> dict[str, Any]:
     try:
         content = json.loads(Path(os.environ.get("GITHUB_EVENT_PATH", "")).read_bytes())

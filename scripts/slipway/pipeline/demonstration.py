@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,17 +21,20 @@ from slipway.tools import docker
 
 @contextmanager
 def platform(
-    root: Path, settings: config.Settings, environment: str | None, reference: str
+    root: Path, settings: config.Settings, environment: str | None, reference: str, variables: Mapping[str, str]
 ) -> Iterator[tuple[config.Settings, str, dict[str, str]]]:
     """Settings under which an environment is on a Render of ours, that environment's name, and its credential.
 
     The version that was shown last runs there already. What the platform started ends with it.
+
+    Args:
+        variables: of the app, as one would set them in the dashboard.
     """
     name, wanted = settings.environment(environment)
     name = f"{name}-on-fake-render"
     repository, _ = by_digest(reference)
     key = secrets.token_urlsafe(24)
-    engine = Engine(docker.project_id(root), {"SECRET_KEY": secrets.token_urlsafe(32)})
+    engine = Engine(docker.project_id(root), {"SECRET_KEY": secrets.token_urlsafe(32), **variables})
     fake = FakeRender(Platform(engine, str(repository), step=0.5, health_seconds=20), key)
     try:
         fake.platform.health = wanted.health

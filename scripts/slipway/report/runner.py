@@ -94,4 +94,5 @@ def outputs(run: RunResult) -> dict[str, str]:
     # One name for each image of each platform: artifacts of one workflow run must not share theirs.
     name = re.sub(r"[^a-z0-9]+", "-", f"{run.image.reference.partition('@')[0]} {platform}".lower()).strip("-")
     image = {"digest": run.image.digest, "image": run.image.reference, "artifact-name": name}
-    return {"status": run.status, "url": run.url, **image, **verdicts}
+    deployed = next((str(s.facts.get("result", "")) for s in run.stages if s.name == "deploy"), "")
+    return {"status": run.status, "result": deployed, "url": run.url, **image, **verdicts}

@@ -1,7 +1,8 @@
 """Deploy stage: the published digest goes live, is proven by health and version, or the previous one comes back."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,11 +34,20 @@ async def run(context: Context) -> Outcome:
     target = await place.place(context, image)
     checks = Checks(settings.health, settings.version, context.version, settings.checks, seconds(settings.timeout))
     report = await roll_out(target, context.reference, checks, context.doing, await _way_back(context, settings.host))
+    report = _redacted(report, context.delivery.credentials.values())
     _keep(context, Record(
         datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), name, settings.target, context.reference, context.version,
         report.result.word, report.previous, target.url, github.actor(), proven, report.reason,
     ))  # fmt: skip
     return _outcome(context, name, target, report, checks, proven)
+
+
+def _redacted(report: Report, secrets: Iterable[str]) -> Report:
+    """The report without credentials: an app may print what it is given, an API may repeat what it was asked with."""
+    reason, diagnosis = report.reason, report.diagnosis
+    for secret in secrets:
+        reason, diagnosis = reason.replace(secret, "***"), diagnosis.replace(secret, "***")
+    return replace(report, reason=reason, diagnosis=diagnosis)
 
 
 def _outcome(context: Context, name: str, target: Target, report: Report, checks: Checks, proven: str) -> Outcome:

@@ -1,7 +1,6 @@
 """Runs a fake platform's images as containers of this machine's engine."""
 
 import asyncio
-import json
 import shlex
 import socket
 from dataclasses import dataclass
@@ -72,8 +71,4 @@ class Engine:
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])
         words = ("--detach", "--env", f"PORT={inside}", "--publish", f"127.0.0.1:{port}:{inside}", reference)
-        name = _docker(*self._run(*words))
-        state = json.loads(_docker("inspect", "--format", "{{json .State}}", name))
-        if not state.get("Running"):
-            raise OSError(f"the container ended with {state.get('ExitCode')}")
-        return Container(name, port)
+        return Container(_docker(*self._run(*words)), port)

@@ -66,6 +66,7 @@ class Platform:
         self.pre_deploy = ""
         self.stuck = ""  # a phase that never ends
         self.deploys: list[Deploy] = []  # oldest first
+        self._last_words: dict[str, list[str]] = {}  # of versions that never took traffic, by deploy
         self.lock = threading.RLock()
         self._instances: dict[str, Instance] = {}
         self.edge = Server(self._serve)
@@ -155,13 +156,16 @@ class Platform:
                     if other.status == "live":
                         other.status = "replaced"
                 deploy.status, self._instances = "live", {deploy.id: instance}
+        if instance and instance in ends:
+            self._last_words[deploy.id] = instance.logs()
         for one in ends:
             one.stop()
 
-    def logs(self, deploy: str = "") -> list[str]:
-        """What the version that takes traffic printed; or a deploy's own, if it does."""
+    def logs(self) -> list[str]:
+        """What the newest version printed: the one that takes traffic, or the one that failed after it."""
         with self.lock:
-            return [line for name, one in self._instances.items() if deploy in ("", name) for line in one.logs()]
+            newest = self.deploys[-1].id if self.deploys else ""
+            return self._last_words.get(newest) or [text for one in self._instances.values() for text in one.logs()]
 
     def _serve(self, request: Request) -> Reply:
         with self.lock:
