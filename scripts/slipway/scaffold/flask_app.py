@@ -178,7 +178,9 @@ def _routes(tree: ast.Module) -> Iterator[str]:
         for target, value in _assigned(node)
         if isinstance(value, ast.Call) and _called(value) == "Blueprint"
         for keyword in value.keywords
-        if keyword.arg == "url_prefix" and isinstance(keyword.value, ast.Constant)
+        if keyword.arg == "url_prefix"
+        and isinstance(keyword.value, ast.Constant)
+        and isinstance(keyword.value.value, str)
     }
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or not node.args:
@@ -187,4 +189,4 @@ def _routes(tree: ast.Module) -> Iterator[str]:
         prefix = prefixes.get(on.id, "") if isinstance(on, ast.Name) else ""
         text = path.value if isinstance(path, ast.Constant) else None
         if node.func.attr in {*_VERBS, "add_url_rule"} and isinstance(text, str):
-            yield f"{prefix}{text}"
+            yield str(prefix) + text

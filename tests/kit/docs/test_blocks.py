@@ -24,9 +24,32 @@ from slipway import config
 from slipway.policy import exceptions
 from slipway.tools import hadolint
 
-LANGUAGES = {"sh", "yaml", "toml", "dockerfile", "python", "text", ""}  # without a language: what a program says
+LANGUAGES = {
+    "sh",
+    "console",
+    "yaml",
+    "toml",
+    "dockerfile",
+    "python",
+    "text",
+    "",
+}  # without a language: what a program says
 # What commands in the docs may start with, besides `slipway` and `make`: their words are not ours to check.
 PROGRAMS = {"git", "docker", "gh", "oras", "uv", "cd", "mkdir", "printf", "echo", "mv", "grep", "sed", "tar"}
+# The workflow that a single job of the docs belongs into.
+BEFORE = """\
+on: push
+permissions: {}
+jobs:
+  verify:
+    uses: OWNER/slipway/.github/workflows/verify.yml@0000000000000000000000000000000000000000
+    permissions: {contents: read}
+  publish:
+    needs: verify
+    uses: OWNER/slipway/.github/workflows/publish.yml@0000000000000000000000000000000000000000
+    permissions: {contents: read, packages: write, id-token: write, attestations: write}
+    with: {digest: "${{ needs.verify.outputs.digest }}", artifact-id: "${{ needs.verify.outputs.artifact-id }}"}
+"""
 ASSIGNED = re.compile(r"[A-Z_]+=\S*")
 
 
@@ -39,7 +62,7 @@ def commands(text: str) -> Iterator[list[str]]:
     """The simple commands of a shell block, as words."""
     for line in text.replace("\\\n", " ").splitlines():
         lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
-        lexer.commenters, words = "", []
+        lexer.commenters, lexer.whitespace_split, words = "", True, []
         for word in lexer:
             if word == "#":
                 break
@@ -72,12 +95,19 @@ def check_call(words: list[str]) -> None:
             assert value in parameter.type.choices, f"{parameter.name} {value}"
 
 
-@pytest.mark.parametrize("block", blocks.written("sh"), ids=str)
+def typed(block: Block) -> str:
+    """What is typed: all of a shell block, and the lines after a prompt."""
+    return block.text if block.language == "sh" else "".join(re.findall(r"(?m)^\$ (.*\n)", block.text))
+
+
+@pytest.mark.parametrize("block", [*blocks.written("sh"), *blocks.written("console")], ids=str)
 def test_a_command_in_the_docs_exists(block: Block) -> None:
-    checked = subprocess.run(["bash", "-n"], input=block.text, text=True, capture_output=True, check=False)
+    text = typed(block)
+    assert text
+    checked = subprocess.run(["bash", "-n"], input=text, text=True, capture_output=True, check=False)
     assert checked.returncode == 0, checked.stderr
     targets = set(re.findall(r"(?m)^([a-z-]+):", (REPOSITORY / "Makefile").read_text()))
-    for words in commands(block.text):
+    for words in commands(text):
         while words and ASSIGNED.fullmatch(words[0]):
             words = words[1:]
         if call := own(words):
@@ -124,6 +154,8 @@ def kind(block: Block) -> str:
     content = yaml.safe_load(textwrap.dedent(block.text))
     if isinstance(content, list):
         return "exceptions"
+    if all(isinstance(value, dict) and {"runs-on", "uses"} & set(value) for value in content.values()):
+        return "job"
     return next((name for name in ("jobs", "services", "updates", "secrets", "with") if name in content), "")
 
 
@@ -132,10 +164,11 @@ def test_yaml_in_the_docs_is_what_it_is_for(tmp_path: Path, block: Block) -> Non
     what, content = kind(block), yaml.safe_load(textwrap.dedent(block.text))
     if what == "exceptions":
         assert exceptions.read(block.text, date(2026, 11, 21))
-    elif what == "jobs":
+    elif what in ("jobs", "job"):
         file = tmp_path / ".github/workflows/example.yml"
         file.parent.mkdir(parents=True)
-        file.write_text(block.text.replace("OWNER/slipway", "slipway-kit/slipway"))
+        text = block.text if what == "jobs" else BEFORE + textwrap.indent(textwrap.dedent(block.text), "  ")
+        file.write_text(text.replace("OWNER/slipway", "slipway-kit/slipway"))
         assert static.schemas(tmp_path) == []
         assert static.slipway_check(tmp_path) == []
     elif what == "updates":

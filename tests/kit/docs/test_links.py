@@ -10,8 +10,6 @@ from docs import blocks
 from support import REPOSITORY
 
 LINK = re.compile(r"\[(?:[^\]\[]|\[[^\]]*\])*\]\(<?([^)>\s]+)>?\)|<(https?://[^>\s]+)>")
-# Guides that are written with the targets they are about.
-COMING = {"deploy-to-render.md", "deploy-to-railway.md", "deploy-over-ssh.md"}
 
 
 def links(path: Path) -> list[str]:
@@ -33,7 +31,7 @@ def broken(path: Path) -> list[str]:
     for link in links(path):
         name, _, anchor = link.partition("#")
         target = (path.parent / unquote(name)).resolve() if name else path
-        if link.startswith(("http://", "https://", "mailto:")) or target.name in COMING:
+        if link.startswith(("http://", "https://", "mailto:")):
             continue
         if not target.exists() or (anchor and target.suffix == ".md" and anchor not in anchors(target)):
             found.append(link)

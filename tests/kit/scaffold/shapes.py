@@ -212,7 +212,8 @@ REQUIREMENTS = "flask==3.1.3\ngunicorn==27.0.1\n"
 
 SHAPES = {
     "an instance folder": Shape(
-        {"flaskr/__init__.py": INSTANCE, "pyproject.toml": '[project]\nname = "flaskr"\nversion = "1"\ndependencies = ["flask"]\n'},
+        {"flaskr/__init__.py": INSTANCE,
+         "pyproject.toml": '[project]\nname = "flaskr"\nversion = "1"\ndependencies = ["flask"]\n'},
         "flaskr:create_app()", "pyproject", writes=NEW, notes=("writes into its instance folder",),
     ),
     "one module": Shape({"app.py": HELLO, "requirements.txt": "flask\n"}, "app:app", writes=NEW,
