@@ -56,6 +56,17 @@ def test_links_to_elsewhere_are_by_https(record_property: Callable[[str, object]
     assert [link for link in outside if not re.match(r"https://|http://(127\.0\.0\.1|localhost)", link)] == []
 
 
+def test_a_path_that_is_named_is_there() -> None:
+    """Files of this repository that the text names without a link."""
+    named = {
+        (path.relative_to(REPOSITORY).as_posix(), name.rstrip("/"))
+        for path in blocks.FILES
+        for name in re.findall(r"`((?:tests/kit|scripts/slipway|docs)/[\w./-]+)`", path.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 10
+    assert [(page, name) for page, name in sorted(named) if not (REPOSITORY / name).exists()] == []
+
+
 def test_every_page_can_be_reached_from_the_readme() -> None:
     seen: set[Path] = set()
     todo = [REPOSITORY / "README.md"]

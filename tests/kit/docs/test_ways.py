@@ -71,12 +71,15 @@ def test_refer_to_it_and_push_to_deploy(newcomer: Newcomer) -> None:
     # The third way, in the same repository: once more from the start, with a deployment.
     caller.unlink()
     (newcomer.shop.root / "slipway.toml").unlink()
-    newcomer.does("git init --quiet --initial-branch main")
+    newcomer.does("git init --quiet --bare ../origin.git; git init --quiet --initial-branch main")
+    newcomer.does("git remote add origin ../origin.git")
     pushed = newcomer.does(block("README.md", "--target compose") + "slipway check\n")
     assert pushed.returncode == 0, pushed.stdout + pushed.stderr
     assert "0 findings in 1 file" in pushed.stdout
     assert "deploy.yml@" in caller.read_text()
     assert newcomer.does("git status --porcelain").stdout == ""
+    shown = newcomer.does("git --git-dir ../origin.git show main:.github/workflows/deliver.yml").stdout
+    assert shown == caller.read_text()
 
 
 def test_copy_it(newcomer: Newcomer) -> None:
