@@ -8,6 +8,7 @@ from typing import Literal
 import click
 
 from slipway import __version__
+from slipway.adopt import init, update
 from slipway.ci import ci
 from slipway.db import db
 from slipway.delivery import deploy, promote, rollback, status
@@ -36,6 +37,10 @@ class Group(click.Group):
         except OSError as error:
             self._fail(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), ExitCode.NOT_READY)
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands alone: there are many, and the two options stand in the first line."""
+        self.format_commands(ctx, formatter)
+
     @staticmethod
     def _fail(message: str, code: int) -> None:
         click.echo(f"slipway: {message}", err=True)
@@ -47,7 +52,13 @@ class Group(click.Group):
         sys.exit(code)
 
 
-@click.group(cls=Group, context_settings=CONTEXT, epilog=examples("slipway run", "slipway plan -C ../shop"))
+@click.group(
+    cls=Group,
+    context_settings=CONTEXT,
+    options_metavar="[--version] [--help]",
+    subcommand_metavar="COMMAND …",
+    epilog=examples("slipway run", "slipway plan -C ../shop"),
+)
 @click.version_option(__version__, prog_name="slipway")
 def main() -> None:
     """Take a Dockerised Flask app from a commit to a verified deployment."""
@@ -241,6 +252,8 @@ def doctor(as_json: bool, directory: Path) -> None:
     sys.exit(ExitCode.NOT_READY if any(check.level == "missing" for check in checks) else ExitCode.PASSED)
 
 
+main.add_command(init)
+main.add_command(update)
 main.add_command(ci)
 main.add_command(db)
 for command in (deploy, promote, rollback, status):

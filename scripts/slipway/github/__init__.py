@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+JOB_TOKEN = "GITHUB_TOKEN"  # the secret that every job has without anybody making it
+
 
 def on_runner() -> bool:
     """Whether a workflow runs us. Never decided by `isatty`: some executors give steps a terminal."""
@@ -45,7 +47,7 @@ def attestable(wanted: str) -> bool:
 
 def take_token() -> dict[str, str]:
     """The token that a step has for `gh`, out of the environment: a project's compose file could name it there."""
-    return {name: os.environ.pop(name) for name in ("GH_TOKEN", "GITHUB_TOKEN") if on_runner() and name in os.environ}
+    return {name: os.environ.pop(name) for name in ("GH_TOKEN", JOB_TOKEN) if on_runner() and name in os.environ}
 
 
 def attempt() -> str:
