@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from slipway import __version__
+from slipway import __version__, look
 from slipway.ci import ci
 from slipway.db import db
 from slipway.errors import ExitCode, SlipwayError
@@ -35,6 +35,10 @@ class Group(click.Group):
         except OSError as error:
             self._fail(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), ExitCode.NOT_READY)
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands alone, so that they fit one screen: the two options stand in the first line."""
+        self.format_commands(ctx, formatter)
+
     @staticmethod
     def _fail(message: str, code: int) -> None:
         click.echo(f"slipway: {message}", err=True)
@@ -46,7 +50,12 @@ class Group(click.Group):
         sys.exit(code)
 
 
-@click.group(cls=Group, context_settings=CONTEXT, epilog=examples("slipway run", "slipway plan -C ../shop"))
+@click.group(
+    cls=Group,
+    context_settings=CONTEXT,
+    options_metavar="[--version] [--help]",
+    epilog=examples("slipway run", "slipway plan -C ../shop"),
+)
 @click.version_option(__version__, prog_name="slipway")
 def main() -> None:
     """Take a Dockerised Flask app from a commit to a verified deployment."""
@@ -271,6 +280,8 @@ def doctor(as_json: bool, directory: Path) -> None:
 
 main.add_command(ci)
 main.add_command(db)
+main.add_command(look.report)
+main.add_command(look.runs)
 
 
 if __name__ == "__main__":
