@@ -91,7 +91,7 @@ class Terminal:
 
     def _render(self) -> RenderableType:
         rows = []
-        for name in self._plan:
+        for name in self._shown():
             if result := self._done.get(name):
                 rows.append(_cells(result))
             elif name in self._running:
@@ -100,6 +100,13 @@ class Terminal:
             else:
                 rows.append((Text(), Text(name, "dim"), Text(), self._now(name)))
         return Group(*map(_line, rows))
+
+    def _shown(self) -> list[str]:
+        """The stages that the window has room for: what is done goes first, and what has not begun. A line more than
+        fit would scroll away and stay there."""
+        room = max(self._console.size.height - 2, 1)
+        ranked = sorted(self._plan, key=lambda name: (name in self._done, name not in self._running))
+        return [name for name in self._plan if name in ranked[:room]]
 
     def _now(self, name: str) -> Text:
         """What a stage is doing, and for how long where that is long: in front, since the end may be cut off."""
