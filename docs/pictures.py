@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -22,8 +23,8 @@ LIVE = re.compile(r"(?s)\x1b\[\?25l.*\x1b\[\?25h")  # from where the cursor is h
 SHOTS = (("page-light", 1280, "light"), ("page-dark", 1280, "dark"), ("page-narrow", 360, "light"))
 
 
-def on_a_terminal(*words: str, **environment: str) -> str:
-    """What a command leaves on a real terminal when it is over."""
+def on_a_terminal(*words: str, code: int = 0, **environment: str) -> str:
+    """What a command leaves on a real terminal when it is over; it must end with this exit code."""
     pid, master = pty.fork()
     if not pid:
         os.environ.update({"TERM": "xterm-256color", **environment})
@@ -35,7 +36,9 @@ def on_a_terminal(*words: str, **environment: str) -> str:
             said += chunk
     except OSError:
         pass  # so a terminal ends on Linux
-    os.waitpid(pid, 0)
+    ended = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if ended != code:
+        sys.exit(f"`slipway {' '.join(words)}` ended with {ended}, so no picture is made:\n{said.decode()}")
     return LIVE.sub("", said.decode()).replace("\r", "")
 
 
@@ -64,6 +67,8 @@ def main() -> None:
     """Run, unchanged and broken, in a clone that goes again, and make the pictures."""
     FOLDER.mkdir(exist_ok=True)
     os.environ.pop("MAKELEVEL", None)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        os.environ["SLIPWAY_PORT"] = str(free.getsockname()[1])
     with tempfile.TemporaryDirectory() as folder:
         sample = Path(folder) / "sample"
         subprocess.run(["git", "clone", "--quiet", ROOT, sample], check=True)
@@ -72,7 +77,8 @@ def main() -> None:
             pictures(sample)
         finally:
             subprocess.run([sys.executable, "-m", "slipway", "stop"], check=False)
-            listed = ["docker", "image", "ls", "--quiet", "--filter", "reference=localhost:*/sample"]
+            names = ["--filter", "reference=localhost:*/sample", "--filter", "reference=slipway.invalid/sample"]
+            listed = ["docker", "image", "ls", "--quiet", *names]
             images = subprocess.run(listed, capture_output=True, text=True, check=False).stdout.split()
             subprocess.run(["docker", "image", "rm", "--force", *set(images)], check=False, capture_output=True)
             os.chdir(ROOT)
@@ -83,7 +89,11 @@ def pictures(sample: Path) -> None:
     draw("run.svg", "slipway run", on_a_terminal("run", "--fresh"))
     photograph((sample / ".slipway" / "latest" / "report.html").resolve())
     draw("again.svg", "slipway run", on_a_terminal("run"))
-    draw("red.svg", "APP_FAIL=test slipway run --until test", on_a_terminal("run", "--until", "test", APP_FAIL="test"))
+    draw(
+        "red.svg",
+        "APP_FAIL=test slipway run --until test",
+        on_a_terminal("run", "--until", "test", code=1, APP_FAIL="test"),
+    )
     draw("runs.svg", "slipway runs", on_a_terminal("runs"))
 
 

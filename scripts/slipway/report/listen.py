@@ -159,7 +159,7 @@ def show_runs(root: Path, as_json: bool) -> None:
         size = history.facts(run, "build").get("size")
         built = f"{megabytes(size):>9}" if isinstance(size, int) else " " * 9
         head = f" {run.id}  {run.source.commit[:7]:<7} {run.status:<9} {run.seconds:>7.1f} s {built}  "
-        said = plain(change.words if change else f"the first of {', '.join(s.name for s in run.stages)}")
+        said = plain(change.words if change else "nothing to compare with")
         console.print(Text.assemble("  ", (mark, style), head, (said, "dim")), soft_wrap=True)
     if not kept:
         console.print("no runs are kept here; start one: slipway run")

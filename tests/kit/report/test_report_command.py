@@ -98,10 +98,10 @@ def test_where_nothing_was_run(tmp_path: Path) -> None:
 
 def test_the_last_runs_and_what_changed(shop: Path) -> None:
     first, second, third = slipway("runs", cwd=shop).stdout.splitlines()
-    assert "20261121-080300-abcd  3f2c1ab passed" in first and first.endswith("the first of lint")
+    assert "20261121-080300-abcd  3f2c1ab passed" in first and first.endswith("nothing to compare with")
     assert second.startswith("  ✘ 20261121-080200-abcd  3f2c1ab failed        9.0 s   40.1 MB")
     assert second.endswith("+1.6 s · same size · deploy: passed → failed")
-    assert "the first of lint, build" in third
+    assert third.endswith("nothing to compare with")
 
 
 def test_the_last_runs_as_json(shop: Path) -> None:
