@@ -67,8 +67,10 @@ def main() -> None:
     """Run, unchanged and broken, in a clone that goes again, and make the pictures."""
     FOLDER.mkdir(exist_ok=True)
     os.environ.pop("MAKELEVEL", None)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        os.environ["SLIPWAY_PORT"] = str(free.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as app, socket.create_server(("127.0.0.1", 0)) as registry:
+        os.environ["SLIPWAY_PORT"] = str(app.getsockname()[1])
+        port = str(registry.getsockname()[1])
+    os.environ["SLIPWAY_PUBLISH_REGISTRY_PORT"] = port  # one of its own: the usual one may be at work for others
     with tempfile.TemporaryDirectory() as folder:
         sample = Path(folder) / "sample"
         subprocess.run(["git", "clone", "--quiet", ROOT, sample], check=True)
@@ -77,11 +79,16 @@ def main() -> None:
             pictures(sample)
         finally:
             subprocess.run([sys.executable, "-m", "slipway", "stop"], check=False)
-            names = ["--filter", "reference=localhost:*/sample", "--filter", "reference=slipway.invalid/sample"]
-            listed = ["docker", "image", "ls", "--quiet", *names]
-            images = subprocess.run(listed, capture_output=True, text=True, check=False).stdout.split()
-            subprocess.run(["docker", "image", "rm", "--force", *set(images)], check=False, capture_output=True)
+            remove("image", f"reference=localhost:{port}/sample", "reference=slipway.invalid/sample")
+            remove("volume", f"name=slipway-registry-{port}", "name=slipway-sample-")
             os.chdir(ROOT)
+
+
+def remove(kind: str, *filters: str) -> None:
+    """What the runs left in the engine."""
+    chosen = [word for one in filters for word in ("--filter", one)]
+    listed = subprocess.run(["docker", kind, "ls", "--quiet", *chosen], capture_output=True, text=True, check=False)
+    subprocess.run(["docker", kind, "rm", "--force", *set(listed.stdout.split())], check=False, capture_output=True)
 
 
 def pictures(sample: Path) -> None:
