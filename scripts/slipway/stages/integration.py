@@ -80,6 +80,7 @@ async def run(context: Context) -> Outcome:
     up = await stack("up", "--detach", "--wait", "--wait-timeout", "90", timeout=limit)
     ill = await stack.ill()
     if not up.ok or ill:
+        await _append_logs(context, stack)
         return failed(
             "the stack did not become healthy",
             *(Finding("stack", "HIGH", line) for line in (ill or [compose.reason(up)])),
