@@ -1,5 +1,6 @@
 """What a person sees: a live table on a terminal, prefixed lines elsewhere, and only what is needed at the end."""
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ WIDTHS = (3, 12, 8)  # columns of mark, name and seconds; the reason has the res
 SIDES: tuple[Literal["right", "left"], ...] = ("right", "left", "right")
 SHOWN_FINDINGS = 8
 REFRESH = 4  # times a second: what is drawn more often costs more than it tells
+SILENCE = 30.0  # seconds after which plain lines say what a stage is doing
 LONG = 2.0  # seconds after which it is said for how long something has been going on
 STYLE = {"CRITICAL": "red", "HIGH": "red", "UNKNOWN": "red", "MEDIUM": "yellow", "LOW": "dim"}
 
@@ -233,13 +235,19 @@ class Lines:
 
     def __init__(self, console: Console, leave: Leave = lambda _: Left()):
         self._console, self._leave = console, leave
+        self._begun: dict[str, float] = {}
+        self._said: dict[str, float] = {}
 
     def __call__(self, event: Event) -> None:
         event = printable(event)
         if event.kind is Kind.RUN_STARTED:
             self._say(f"slipway run · {event.text}")
         elif event.kind is Kind.STAGE_STARTED:
+            self._begun[event.stage] = self._said[event.stage] = time.monotonic()
             self._say(f"{event.stage}: started")
+        elif event.kind is Kind.STAGE_DOING and time.monotonic() - self._said.get(event.stage, math.inf) >= SILENCE:
+            self._said[event.stage] = time.monotonic()
+            self._say(f"{event.stage}: {self._said[event.stage] - self._begun[event.stage]:.0f} s  {event.text}")
         elif event.kind is Kind.STAGE_FINISHED and event.result:
             result = event.result
             seconds = f" {result.seconds:.1f} s" if result.status not in ("reused", "skipped") else ""

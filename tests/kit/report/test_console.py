@@ -150,6 +150,19 @@ def test_while_it_works(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     assert max(map(cell_len, out.getvalue().splitlines())) <= width
 
 
+def test_plain_lines_say_now_and_then_what_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    out = io.StringIO()
+    show = Lines(Console(file=out, width=100, color_system=None, highlight=False))
+    show(Event(kind=Kind.STAGE_DOING, stage="scan", text="fetching"))
+    show(Event(kind=Kind.STAGE_STARTED, stage="build"))
+    for second in range(75):
+        now[0] += 1
+        show(Event(kind=Kind.STAGE_DOING, stage="build", text=f"step {second}"))
+    assert out.getvalue().splitlines() == ["build: started", "build: 30 s  step 29", "build: 60 s  step 59"]
+
+
 def test_commands_are_named_as_they_were_typed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert command("run", "--from scan") == "slipway run --from scan"
     assert command("stop") == "slipway stop"
