@@ -1,6 +1,7 @@
 """All that a run left behind for people: its result, and of its folder the tests, coverage, packages and logs; the runs
 before it. What a reused stage left is in the folder of the run that it comes from."""
 
+import itertools
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,8 +67,8 @@ def gather(folder: Path) -> Evidence:
     cases = {name: found for name in ("test", "integration") if (found := _cases(origin, name))}
     coverage = junit.files(origin["test"] / "test" / "coverage.xml") if "test" in origin else []
     logs = {name: log for name, place in origin.items() if (log := _log(place, name))}
-    earlier = tuple(r for r in runs(folder.parent) if r.id < run.id)
-    return Evidence(run, folder, earlier, cases, coverage, packages(folder, run), logs)
+    earlier = itertools.takewhile(lambda other: other.id != run.id, runs(folder.parent))
+    return Evidence(run, folder, tuple(earlier), cases, coverage, packages(folder, run), logs)
 
 
 def read(folder: Path) -> RunResult:
@@ -85,7 +86,9 @@ def read(folder: Path) -> RunResult:
 def runs(folder: Path) -> list[RunResult]:
     """The results of all runs in a folder, oldest first; what cannot be read counts as absent."""
     found = []
-    for path in sorted(folder.glob("*/result.json")):
+    # By the second in which they began; of those of one second, which chance has named, by when they ended.
+    paths = ((p.parent.name[:15], p.stat().st_mtime_ns, p) for p in folder.glob("*/result.json"))
+    for *_, path in sorted(paths):
         try:
             found.append(msgspec.json.decode(path.read_bytes(), type=RunResult))
         except (OSError, msgspec.DecodeError):

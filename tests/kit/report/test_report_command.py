@@ -112,6 +112,14 @@ def test_the_last_runs_as_json(shop: Path) -> None:
     assert runs[1]["change"]["stages"] == [["deploy", "passed", "failed"]]
 
 
+def test_runs_of_one_second_are_in_their_order(tmp_path: Path) -> None:
+    for number, name in enumerate("fadb"):
+        left.write(tmp_path, left.result(1, left.stages(), id=f"20261121-080100-{name * 4}", seconds=float(number)))
+    runs = json.loads(slipway("runs", "--json", cwd=tmp_path).stdout)["runs"]
+    assert [run["id"][-1] for run in runs] == ["f", "a", "d", "b"]
+    assert [run["change"] and run["change"]["since"][-1] for run in runs] == [None, "f", "a", "d"]
+
+
 def test_a_run_that_cannot_be_read_is_left_out_of_the_list(shop: Path) -> None:
     (shop / ".slipway" / "runs" / "20261121-080200-abcd" / "result.json").write_text("{")
     assert len(slipway("runs", cwd=shop).stdout.splitlines()) == 2
