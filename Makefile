@@ -1,6 +1,6 @@
 # Each target does the set-up that it needs. On a machine that has nothing, start with: make run
 .DEFAULT_GOAL := help
-.PHONY: help run test test-bare bench bench-workflows scan-cases stop clean check doctor
+.PHONY: help run test test-bare bench bench-workflows bench-pages pictures scan-cases stop clean check doctor
 
 # Not a version manager's `python3`, where the system has its own: that costs 0.2 s a call.
 PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
@@ -28,6 +28,12 @@ bench: ## how fast it is, side by side with a plain script (ARGS="--only G5 --pa
 
 bench-workflows: ## on a runner: the set-up, verify.yml beside its commands, the layer cache (ARGS="--only cache")
 	@$(READY) --for-tests uv run --project scripts --locked python benchmarks/on_a_runner.py $(ARGS)
+
+bench-pages: ## how fast report.html is written and how large it is, and what the live table costs
+	@$(READY) --no-engine env PYTHONPATH=tests/kit uv run --project scripts --locked python benchmarks/pages.py
+
+pictures: ## the pictures of the README and docs, from real runs of the sample app
+	@$(READY) --for-tests uv run --project scripts --locked python docs/pictures.py
 
 scan-cases: ## what can go wrong with a scan, as the tests make it happen, and what comes out
 	@$(READY) --for-tests env PYTHONPATH=tests/kit uv run --project scripts --locked python tests/kit/stages/scan_cases.py
