@@ -6,7 +6,9 @@
 PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
 READY := $(PYTHON) scripts/bootstrap
 SLIPWAY := uv run --project scripts --locked --no-dev slipway
-KIT_TESTS := uv run --project scripts --locked pytest
+# Two at a time: most of a test is waiting for the engine. A file stays with one worker, for its fixtures.
+WORKERS ?= 2
+KIT_TESTS := uv run --project scripts --locked pytest -n $(WORKERS) --dist loadfile
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do \
@@ -21,7 +23,7 @@ test: ## the sample app's unit tests, then the kit's own tests (ARGS="-k name")
 	@$(READY) --for-tests $(KIT_TESTS) tests/kit $(ARGS)
 
 test-bare: ## `make run` and `make test` on bare Debian machines (SUITE=bookworm, trixie or both)
-	@$(READY) env SUITE=$(or $(SUITE),both) $(KIT_TESTS) tests/bare $(ARGS)
+	@$(READY) env SUITE=$(or $(SUITE),both) uv run --project scripts --locked pytest tests/bare $(ARGS)
 
 bench: ## how fast it is, side by side with a plain script (ARGS="--only G5 --pairs 3")
 	@$(READY) uv run --project scripts --locked --no-dev python benchmarks/run.py $(ARGS)

@@ -62,6 +62,7 @@ def look(browser: Browser) -> Iterator[Any]:
             permissions=["clipboard-read", "clipboard-write"],
         )
         contexts.append(context)
+        context.set_default_timeout(120_000)  # milliseconds: a busy machine is no finding
         seen = Seen(context.new_page())
         seen.page.on("request", lambda request: seen.requests.append(request.url))
         seen.page.on("console", lambda message: seen.said.append(message.text))
