@@ -24,8 +24,7 @@ class CommandTarget(Blind):
     url: str
     running: str  # what was deployed here last, by our own record
     deadline: float  # seconds
-    doing: Callable[[str], None]
-    log: Path
+    doing: Callable[[str], None]  # told each line that it prints
     patience: float = 0.0
 
     async def preflight(self) -> Sequence[str]:
@@ -44,9 +43,7 @@ class CommandTarget(Blind):
         }  # fmt: skip
         words = shlex.split(self.command)
         try:
-            done = await process.run(
-                *words, timeout=self.deadline, cwd=self.root, env=variables, log=self.log, on_line=self.doing
-            )
+            done = await process.run(*words, timeout=self.deadline, cwd=self.root, env=variables, on_line=self.doing)
         except OSError as error:
             why = f"{words[0]} cannot be started: {error.strerror or error}"
             return Attempt(False, why, traffic_moved=False)

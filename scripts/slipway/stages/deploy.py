@@ -1,7 +1,8 @@
 """Deploy stage: the published digest goes live, is proven by health and version, or the previous one comes back."""
 
 import contextlib
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +29,10 @@ MIGRATION = "slipway.migration"  # label: `breaking` says that the version befor
 
 async def run(context: Context) -> Outcome:
     name, settings = context.settings.environment(context.environment)
+    context = replace(context, doing=_told(context))
     proven = await proof(context)
+    if proven:
+        context.doing(proven)
     elsewhere = settings.target != "compose"
     image = await _image(context) if elsewhere else Image(context.reference)
     target = await place.place(context, image)
@@ -40,6 +44,18 @@ async def run(context: Context) -> Outcome:
         report.result.word, report.previous, target.url, github.actor(), proven, report.reason,
     ))  # fmt: skip
     return _outcome(context, name, target, report, checks, proven)
+
+
+def _told(context: Context) -> Callable[[str], None]:
+    """What goes on, into the log too: the way of a deploy through a platform is what people look for there."""
+    began = time.monotonic()
+
+    def doing(text: str) -> None:
+        context.doing(text)
+        with context.log.open("a", encoding="utf-8") as log:
+            log.write(f"{time.monotonic() - began:6.1f} s  {text}\n")
+
+    return doing
 
 
 def _redacted(report: Report, secrets: Iterable[str]) -> Report:

@@ -54,7 +54,6 @@ async def place(context: Context, image: Image) -> Target:
         running = record.running(record.read(context.state, name))
         return CommandTarget(
             context.root, settings.command, name, settings.address, running, common["deadline"], context.doing,
-            context.log,
         )  # fmt: skip
     if context.repository.loopback and not settings.api:
         raise UsageError(

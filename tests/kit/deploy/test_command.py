@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from platforms import NEW, OLD
@@ -10,9 +11,9 @@ from slipway.deploy.command import CommandTarget
 from slipway.errors import UsageError
 
 
-def target(folder: Path, command: str, *, deadline: float = 20, running: str = OLD) -> CommandTarget:
+def target(folder: Path, command: str, *, deadline: float = 20, doing: Any = lambda _: None) -> CommandTarget:
     url = "http://127.0.0.1:1"
-    return CommandTarget(folder, command, "production", url, running, deadline, lambda _: None, folder / "log")
+    return CommandTarget(folder, command, "production", url, OLD, deadline, doing)
 
 
 def test_it_is_told_what_to_deploy_and_why(tmp_path: Path) -> None:
@@ -28,9 +29,11 @@ def test_it_is_told_what_to_deploy_and_why(tmp_path: Path) -> None:
 
 
 def test_it_fails(tmp_path: Path) -> None:
-    attempt = asyncio.run(target(tmp_path, "sh -c 'echo no such host >&2; exit 4'").deploy(NEW, migrate=True))
+    told: list[str] = []
+    place = target(tmp_path, "sh -c 'echo no such host >&2; exit 4'", doing=told.append)
+    attempt = asyncio.run(place.deploy(NEW, migrate=True))
     assert (attempt.ok, attempt.reason) == (False, "sh ended with 4: no such host")
-    assert "no such host" in (tmp_path / "log").read_text()
+    assert told == ["no such host"]
 
 
 def test_it_takes_too_long(tmp_path: Path) -> None:
