@@ -91,7 +91,7 @@ def test_live(stage: Stage, place: Place, tmp_path: Path) -> None:
     assert outcome.status == "passed" and outcome.summary.startswith("live, 3 of 3 checks say new")
     assert outcome.facts["url"] == place.platform.edge.url and place.serves == NEW
     log = (tmp_path / "deploy.log").read_text()
-    assert all(word in log for word in ("preflight", f"deploying {NEW[-71:][:19]}", "update_in_progress", "verifying"))
+    assert all(word in log for word in ("preflight", f"deploying {NEW[-71:][:19]}", "Render: ", "verifying"))
     found = recorded(tmp_path)
     assert (found["reference"], found["previous"], found["result"], found["target"]) == (NEW, OLD, "live", "render")
 
