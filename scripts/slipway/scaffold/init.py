@@ -178,7 +178,7 @@ async def _branch(top: Path) -> str:
 
 def _dockerfile(made: Plan, seen: Survey, wish: Wish, today: date) -> tuple[Survey, int, bool]:
     """The Dockerfile that is built, the port that it serves and whether its image has a health check."""
-    name = wish.dockerfile or "Dockerfile"
+    name = wish.dockerfile or seen.dockerfile or "Dockerfile"
     made.add(_in(seen, ".dockerignore"), templates.fill("dockerignore"))
     if not wish.dockerfile and seen.dockerfile:
         read = recipe.read((seen.root / name).read_text(encoding="utf-8", errors="replace"))
@@ -189,6 +189,7 @@ def _dockerfile(made: Plan, seen: Survey, wish: Wish, today: date) -> tuple[Surv
     if not (seen.root / "gunicorn.conf.py").exists():
         made.add(_in(seen, "gunicorn.conf.py"), templates.fill("gunicorn.conf"))
     made.add(_in(seen, name), dockerfile.write(seen))
+    made.ways += dockerfile.objections(seen)
     if seen.python != PINNED_PYTHON:
         made.notes.append(f"{name}: the base image for Python {seen.python} is named by tag. Pin it: docker buildx "
                           f"imagetools inspect {dockerfile.image(seen.python)}")  # fmt: skip
@@ -252,9 +253,6 @@ def _judge(made: Plan, seen: Survey, of: Stack, target: str) -> None:
         wants = ", ".join(seen.app.needs)
         made.ways.append(f"{seen.app.file}:{seen.app.line}: {seen.app.attribute} wants {wants}, which gunicorn does "
                          "not give. Give them defaults, or write a wsgi.py that makes the app.")  # fmt: skip
-    if "psycopg2" in seen.packages or "mysqlclient" in seen.packages:
-        name, other = ("psycopg2", "psycopg2-binary") if "psycopg2" in seen.packages else ("mysqlclient", "pymysql")
-        made.ways.append(f"{name} is compiled when it is installed, and the slim image has no compiler. Take {other}.")
     if not of.others and (wanted := ", ".join(stack.needs(seen.packages))):
         made.notes.append(f"the app speaks to {wanted}, and no compose file says how. If it does not start without, "
                           f"add the service and its variables to {TEST_FILE} (docs/how-to/services.md).")  # fmt: skip

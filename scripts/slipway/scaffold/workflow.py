@@ -1,5 +1,8 @@
 """The workflow that calls the kit's: verify, publish and, where a target is named, deploy."""
 
+import json
+import re
+
 from slipway.image.reference import slug
 from slipway.scaffold import kit, templates
 from slipway.scaffold.kit import Kit
@@ -30,7 +33,8 @@ def write(mode: str, target: str, from_: Kit, inside: str, branch: str) -> str:
     at = "" if mode == "copy" else f"@{from_.commit} # v{from_.version}"
     name = slug(inside.rpartition("/")[2]) if inside else ""
     image = f"image: ghcr.io/${{{{ github.repository }}}}/{name}"
-    folder = f"working-directory: {inside}"
+    folder = f"working-directory: {json.dumps(inside, ensure_ascii=False)}" if inside else ""
+    folder = folder if re.search(r"[^\w./-]", inside) else f"working-directory: {inside}"
     deployed = f" and deployed to {target}" if target else ""
     return (
         templates.fill(

@@ -100,6 +100,7 @@ def test_a_written_dockerfile_has_no_finding(tmp_path: Path, shape: Shape) -> No
     assert recipe.objections(read, date(2026, 11, 21)) == []
     assert (read.port, read.health, read.chain()[0].user) == (8000, True, "10001")
     assert config.load(tmp_path).build.dockerfile == ("Dockerfile.new" if shape.writes else "Dockerfile")
+    assert all(json.loads(line[5:]) for line in path.read_text().splitlines() if line.startswith("COPY ["))
     assert {stage.name for stage in read.stages} >= {"base", "deps", "app", "runtime"} | (
         {"test"} if shape.tests else set()
     )
@@ -144,6 +145,22 @@ def test_what_it_cannot_do_is_an_error_with_the_mend(tmp_path: Path, name: str) 
     assert result.exit_code == 2
     assert says in result.output
     assert set(contents(tmp_path)) == set(files)
+
+
+def test_names_and_places_that_are_not_the_usual_ones(tmp_path: Path) -> None:
+    quoted = write(tmp_path / "quoted", SHAPES["names that must be quoted"].files)
+    init(quoted)
+    assert 'COPY ["my data/", "my data/"]\n' in (quoted / "Dockerfile").read_text()
+    elsewhere = write(tmp_path / "elsewhere", SHAPES["a Dockerfile elsewhere"].files)
+    init(elsewhere)
+    settings = config.load(elsewhere)
+    assert settings.build.dockerfile == "docker/app.Dockerfile"
+    local = settings.environment("local")[1]
+    assert (local.service, local.compose) == ("api", "docker-compose.deploy.yml")
+    (tmp_path / "many/.git").mkdir(parents=True)
+    init(write(tmp_path / "many/my #1 shop", SHAPES["one module"].files))
+    caller = yaml.safe_load((tmp_path / "many/.github/workflows/deliver-my-1-shop.yml").read_text())
+    assert caller["jobs"]["verify"]["with"]["working-directory"] == "my #1 shop"
 
 
 def test_one_project_of_many(tmp_path: Path) -> None:
