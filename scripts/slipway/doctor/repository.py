@@ -20,7 +20,7 @@ SHOWN = 5  # findings of `slipway check` that are listed one by one
 REQUIRED = "verify / Verify"  # the check that verify.yml makes, called by a job `verify`
 SETTINGS = "https://github.com/{}/settings"
 _ORIGIN = re.compile(r"github\.com[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?$")
-_SECRET = re.compile(r"\bsecrets\.([A-Za-z_]\w*)")
+_SECRET = re.compile(r"\bsecrets\.([A-Za-z_][\w-]*)")
 
 
 async def examine(root: Path) -> list[Check]:
@@ -71,23 +71,38 @@ def _workflows(top: Path) -> Iterator[Check]:
 
 
 def _secrets(files: list[Path]) -> dict[str, str]:
-    """Secrets that workflows read: name → file:line."""
+    """Secrets of the repository that workflows read: name → file:line. What a caller hands over is no such secret."""
     found: dict[str, str] = {}
     for path in files:
+        handed = {name.lower() for name in _handed(path)}
         for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
             for name in _SECRET.findall("" if line.lstrip().startswith("#") else line):
-                found.setdefault(name.upper(), f"{path.name}:{number}")
+                if name.lower() not in handed:
+                    found.setdefault(name.upper(), f"{path.name}:{number}")
     found.pop(github.JOB_TOKEN, None)
     return found
 
 
+def _read(path: Path) -> dict[Any, Any]:
+    """A workflow as a value; empty where it is none, which `slipway check` says."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _handed(path: Path) -> Iterator[str]:
+    """The secrets that a workflow takes from its caller."""
+    content = _read(path)
+    on = content.get("on", content.get(True))  # YAML 1.1 reads `on` as a truth
+    call = on.get("workflow_call") if isinstance(on, dict) else None
+    yield from (call.get("secrets") or {}) if isinstance(call, dict) else ()
+
+
 def _jobs(files: list[Path]) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     for path in files:
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError):
-            continue  # said by `slipway check`
-        jobs = content.get("jobs") if isinstance(content, dict) else None
+        jobs = _read(path).get("jobs")
         yield from ((path, job) for job in (jobs or {}).values() if isinstance(job, dict))
 
 

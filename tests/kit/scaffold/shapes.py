@@ -219,7 +219,8 @@ SHAPES = {
     "names that must be quoted": Shape(
         {"app.py": HELLO, "my data/prices.json": "{}",
          "requirements.txt": "-e .\nflask\ngit+https://example.org/x.git\n"},
-        "app:app", writes=NEW, ways=("requirements.txt:1: installs the project itself", "requirements.txt:3: needs git"),
+        "app:app", writes=NEW,
+        ways=("requirements.txt:1: installs the project itself", "requirements.txt:3: needs git"),
     ),
     "a Dockerfile elsewhere": Shape(
         {"app.py": HELLO, "requirements.txt": "flask\n",
