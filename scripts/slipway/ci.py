@@ -31,26 +31,25 @@ def ci() -> None:
 
 @ci.command()
 def cache() -> None:
-    """Decide on the layer cache. CACHE is auto, read-only or off."""
+    """Decide on the layer cache and the scan's baseline. CACHE is auto, read-only or off."""
     from slipway import config, github
     from slipway.github import cache as layers
     from slipway.github import files
 
     root = Path.cwd()
-    build = config.load(root).build
-    chosen = layers.decide(
-        os.environ.get("CACHE", "auto"),
-        github.event(),
-        root,
-        [root / build.dockerfile, root / build.bake],
-        platform.machine(),
-    )
-    folder = str(_folder() / "layers")
+    settings, event = config.load(root), github.event()
+    files_of_build = [root / settings.build.dockerfile, root / settings.build.bake]
+    chosen = layers.decide(os.environ.get("CACHE", "auto"), event, root, files_of_build, platform.machine())
+    subject = f"{files.place(root, config.FILE)} {settings.image.name} {','.join(settings.image.platforms)}"
+    key, prefix = layers.baseline(event, subject, platform.machine(), github.attempt())
+    folder, gate = str(_folder() / "layers"), settings.scan.gate
     files.outputs(
         {
             "key": chosen.key, "restore-keys": chosen.prefix, "path": folder,
             "from": folder if chosen.restore else "", "to": folder if chosen.save else "",
             "restore": str(chosen.restore).lower(), "save": str(chosen.save).lower(),
+            "baseline": str(_folder() / "baseline.json") if key and gate == "new" else "",
+            "baseline-key": key, "baseline-prefix": prefix,
         }
     )  # fmt: skip
     read, written = ["" if yes else "not " for yes in (chosen.restore, chosen.save)]

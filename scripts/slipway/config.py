@@ -95,6 +95,14 @@ class ScanTable(Table, frozen=True):
         Literal["CRITICAL", "HIGH", "MEDIUM", "LOW"], Meta(description="least severity that stops an image")
     ] = "HIGH"
     unfixed: Annotated[Literal["report", "fail"], Meta(description="what a finding without a fix does")] = "report"
+    gate: Annotated[
+        Literal["all", "new"],
+        Meta(description="'new': what the default branch has already is listed and does not stop"),
+    ] = "all"
+    baseline: Annotated[
+        str,
+        Meta(description="file with what the default branch has; default: .slipway/baseline.json, on a runner none"),
+    ] = ""
     packages: Annotated[
         str, Meta(description="file that says which Python packages the image must hold: 'auto', 'none' or its name")
     ] = "auto"

@@ -37,10 +37,8 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("environment", metavar="[ENV]", required=False)
 @click.argument("reference", metavar="[IMAGE@DIGEST]", required=False)
 @click.option("--backward", is_flag=True, envvar="SLIPWAY_BACKWARD", help="An older version may replace a newer one.")
-@click.option("--no-command", is_flag=True, help="Refuse an environment that runs a command of the project.")
-@click.option(
-    "--target", type=click.Choice(["fake-render"]), help="Show it on a Render played on this machine, then end it."
-)
+@click.option("--no-command", is_flag=True, help="Refuse the target `command`.")
+@click.option("--target", type=click.Choice(["fake-render"]), help="Show it on a Render played here.")
 @click.option("--set", "variables", metavar="NAME=VALUE", multiple=True, help="With --target: a variable of the app.")
 @_options
 def deploy(

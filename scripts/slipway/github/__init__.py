@@ -28,6 +28,12 @@ class Event:
     number: int  # of the pull request; else 0
     fork: bool  # the pull request comes from another repository
 
+    @property
+    def of_default_branch(self) -> bool:
+        """Whether what the default branch holds is run, and not a proposal (pull_request_target has its ref)."""
+        events = ("push", "schedule", "workflow_dispatch")
+        return self.name in events and self.ref == f"refs/heads/{self.default_branch}"
+
 
 def attestable(wanted: str) -> bool:
     """Whether artifacts of this repository are to be attested (auto, always, never).
@@ -42,6 +48,11 @@ def attestable(wanted: str) -> bool:
 def take_token() -> dict[str, str]:
     """The token that a step has for `gh`, out of the environment: a project's compose file could name it there."""
     return {name: os.environ.pop(name) for name in ("GH_TOKEN", JOB_TOKEN) if on_runner() and name in os.environ}
+
+
+def attempt() -> str:
+    """What no other attempt of any run is called."""
+    return f"{os.environ.get('GITHUB_RUN_ID', '0')}-{os.environ.get('GITHUB_RUN_ATTEMPT', '0')}"
 
 
 def event() -> Event:

@@ -139,9 +139,8 @@ def test_a_render_of_our_own(shop: Project) -> None:
     assert reason.startswith("rolled-back: /version says 'another'"), reason
     assert [one["result"] for one in records(shop)] == ["live", "live", "rolled-back", "rolled-back"]
     assert records(shop)[-1]["previous"] == good
-    label = docker("ps", "-aq", "--filter", "label=slipway.project").stdout.split()
-    left = [box for box in label if shop.root.name in docker("inspect", box).stdout]
-    assert left == [], "what the platform started ends with it"
+    rows = docker("ps", "-a", "--filter", "label=slipway.project", "--format", "{{.Image}}").stdout.split()
+    assert [row for row in rows if shop.root.name in row] == [], "what the platform started ends with it"
 
 
 def test_a_command_of_ones_own(shop: Project) -> None:

@@ -69,6 +69,7 @@ class Platform:
         self._last_words: dict[str, list[str]] = {}  # of versions that never took traffic, by deploy
         self.lock = threading.RLock()
         self._instances: dict[str, Instance] = {}
+        self._threads: list[threading.Thread] = []
         self.edge = Server(self._serve)
 
     @property
@@ -88,7 +89,8 @@ class Platform:
                     other.status = "canceled"
             new = Deploy(f"dep-{secrets.token_hex(10)}", reference, trigger)
             self.deploys.append(new)
-        threading.Thread(target=self._progress, args=(new,), daemon=True).start()
+        self._threads.append(threading.Thread(target=self._progress, args=(new,), daemon=True))
+        self._threads[-1].start()
         return new
 
     def cancel(self, deploy: Deploy) -> bool:
@@ -181,9 +183,11 @@ class Platform:
     def close(self) -> None:
         """End everything."""
         self.edge.close()
+        for deploy in self.deploys:
+            self.cancel(deploy)
+        for thread in self._threads:  # each ends what it started
+            thread.join(60)
         with self.lock:
-            for deploy in self.deploys:
-                self.cancel(deploy)
             instances, self._instances = self._instances, {}
         for one in instances.values():
             one.stop()
