@@ -80,7 +80,10 @@ async def plan(root: Path, wish: Wish, today: date) -> Plan:
     if wish.mode == "copy":
         await _copy(made, from_)
     branch = await _branch(seen.top)
-    made.add(workflow.path(seen.inside), workflow.write(wish.mode, wish.target or "", from_, seen.inside, branch))
+    if caller := workflow.present(seen.top, seen.inside):
+        made.kept.append(caller)
+    else:
+        made.add(workflow.path(seen.inside), workflow.write(wish.mode, wish.target or "", from_, seen.inside, branch))
     seen, port, checked = _dockerfile(made, seen, wish, today)
     of = stack.read(seen.services)
     deploy = _stacks(made, seen, of, port, checked)

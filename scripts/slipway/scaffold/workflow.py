@@ -2,10 +2,12 @@
 
 import json
 import re
+from pathlib import Path
 
 from slipway.image.reference import slug
 from slipway.scaffold import kit, templates
 from slipway.scaffold.kit import Kit
+from slipway.workflows import default_files
 
 FOLDER = ".github/workflows"
 # target → the deploy action's input and the repository's secret that holds the platform's token
@@ -19,6 +21,17 @@ def path(inside: str) -> str:
         inside: the project's folder in the repository; empty: it is the repository.
     """
     return f"{FOLDER}/deliver{'-' + slug(inside) if inside else ''}.yml"
+
+
+def present(top: Path, inside: str) -> str:
+    """A workflow that verifies the project already, whatever it is called; empty without one."""
+    for path in default_files(top):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        called = re.search(r"(?m)^\s*uses:\s*[\"']?\S+/\.github/workflows/verify\.yml\b", text)
+        folders = re.findall(r"(?m)^\s*working-directory:\s*[\"']?(.+?)[\"']?\s*$", text)
+        if called and (inside in folders if inside else not folders):
+            return path.relative_to(top).as_posix()
+    return ""
 
 
 def write(mode: str, target: str, from_: Kit, inside: str, branch: str) -> str:

@@ -163,6 +163,24 @@ def test_names_and_places_that_are_not_the_usual_ones(tmp_path: Path) -> None:
     assert caller["jobs"]["verify"]["with"]["working-directory"] == "my #1 shop"
 
 
+def test_a_caller_of_another_name_is_enough(tmp_path: Path) -> None:
+    """Renamed, or written by hand: no second one comes beside it. One for another project is none for this."""
+    (tmp_path / ".git").mkdir()
+    shop, bill = tmp_path / "shop", tmp_path / "bill"
+    for project in (shop, bill):
+        write(project, {"app.py": HELLO, "requirements.txt": "flask\n"})
+    init(shop)
+    workflows = tmp_path / ".github/workflows"
+    (workflows / "deliver-shop.yml").rename(workflows / "ci.yml")
+    made = said(shop)
+    assert made["written"] == [] and ".github/workflows/ci.yml" in made["kept"]
+    assert ".github/workflows/deliver-bill.yml" in said(bill)["written"]
+    alone = write(tmp_path / "alone", {"app.py": HELLO, "requirements.txt": "flask\n", ".git/HEAD": ""})
+    init(alone)
+    (alone / ".github/workflows/deliver.yml").rename(alone / ".github/workflows/x.yaml")
+    assert said(alone)["written"] == []
+
+
 def test_one_project_of_many(tmp_path: Path) -> None:
     """The workflow goes to the repository's top; everything else stays in the project."""
     (tmp_path / ".git").mkdir()
