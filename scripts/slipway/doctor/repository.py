@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 
@@ -192,7 +193,7 @@ async def _token(name: str) -> list[Check]:
 async def _known_secrets(name: str, secrets: Mapping[str, str], environments: Mapping[str, str]) -> list[Check]:
     there: set[str] = set()
     places = [f"repos/{name}/actions/secrets", f"repos/{name}/actions/organization-secrets"]
-    places += [f"repos/{name}/environments/{one}/secrets" for one in environments]
+    places += [f"repos/{name}/environments/{quote(one, safe='')}/secrets" for one in environments]
     for place in places if secrets else []:
         there |= {str(one["name"]).upper() for one in (await _ask(f"{place}?per_page=100") or {}).get("secrets", [])}
     return [
@@ -206,7 +207,7 @@ async def _known_secrets(name: str, secrets: Mapping[str, str], environments: Ma
 async def _known_environments(name: str, environments: Mapping[str, str]) -> list[Check]:
     found = []
     for one, place in environments.items():
-        about = await _ask(f"repos/{name}/environments/{one}")
+        about = await _ask(f"repos/{name}/environments/{quote(one, safe='')}")
         mend = f"{SETTINGS.format(name)}/environments: who approves, and which branches may deploy"
         if about is None:
             says = f"{one} is named in {place} and does not exist: GitHub would make it without a rule"
@@ -220,14 +221,15 @@ async def _known_environments(name: str, environments: Mapping[str, str]) -> lis
 
 
 async def _branch(name: str, branch: str) -> list[Check]:
-    rules = await _ask(f"repos/{name}/rules/branches/{branch}") or []
+    path = quote(branch, safe="")
+    rules = await _ask(f"repos/{name}/rules/branches/{path}") or []
     kinds = {str(rule.get("type")) for rule in rules}
     contexts = {
         str(one.get("context"))
         for rule in rules
         for one in (rule.get("parameters") or {}).get("required_status_checks", [])
     }
-    classic = ((await _ask(f"repos/{name}/branches/{branch}") or {}).get("protection") or {}) if not rules else {}
+    classic = ((await _ask(f"repos/{name}/branches/{path}") or {}).get("protection") or {}) if not rules else {}
     if classic.get("enabled"):
         kinds |= {"pull_request"}
         contexts |= set((classic.get("required_status_checks") or {}).get("contexts", []))

@@ -90,6 +90,8 @@ async def plan(root: Path, wish: Wish, today: date) -> Plan:
     settings = "\n".join(_settings(seen, wish, of, deploy))
     _valid(settings)
     made.add(_in(seen, config.FILE), settings)
+    if wish.target:
+        made.notes += _undeployed(made, seen)
     _judge(made, seen, of, wish.target or "")
     return made
 
@@ -240,6 +242,16 @@ def _settings(seen: Survey, wish: Wish, of: Stack, deploy: str) -> Iterator[str]
         yield from ("", "[deploy.production]", f'target = "{wish.target}"')
         yield from ('service = "srv-yours" # its id, as the platform shows it', 'url = "https://yours.example"', *proof)
     yield ""
+
+
+def _undeployed(made: Plan, seen: Survey) -> Iterator[str]:
+    """What was asked for and is not written, since a file is there already."""
+    caller = workflow.present(seen.top, seen.inside)
+    if caller and not re.search(r"slipway/\.github/\S*deploy|\$/\.github/\S*deploy", (seen.top / caller).read_text()):
+        yield f"{caller} is there, so it was not changed, and does not deploy. Add the job, or remove it and call again"
+    settings = _in(seen, config.FILE)
+    if settings in made.kept and "production" not in config.load(seen.root, {}).deploy:
+        yield f"{settings} is there, so it was not changed. Add [deploy.production] (docs/reference/slipway-toml.md)"
 
 
 def _valid(text: str) -> None:

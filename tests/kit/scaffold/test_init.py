@@ -181,6 +181,20 @@ def test_a_caller_of_another_name_is_enough(tmp_path: Path) -> None:
     assert said(alone)["written"] == []
 
 
+def test_a_target_named_later_changes_nothing_and_says_so(tmp_path: Path) -> None:
+    write(tmp_path, {"app.py": HELLO, "requirements.txt": "flask\n"})
+    init(tmp_path)
+    before = contents(tmp_path)
+    notes = said(tmp_path, "--target", "compose")["notes"]
+    assert contents(tmp_path) == before
+    assert any("deliver.yml is there, so it was not changed, and does not deploy" in note for note in notes)
+    assert any("Add [deploy.production]" in note for note in notes)
+    for name in (".github/workflows/deliver.yml", "slipway.toml"):
+        (tmp_path / name).unlink()
+    assert not any("is there" in note for note in said(tmp_path, "--target", "compose")["notes"])
+    assert not any("is there" in note for note in said(tmp_path, "--target", "compose")["notes"])
+
+
 def test_one_project_of_many(tmp_path: Path) -> None:
     """The workflow goes to the repository's top; everything else stays in the project."""
     (tmp_path / ".git").mkdir()
