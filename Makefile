@@ -1,12 +1,14 @@
 # Each target does the set-up that it needs. On a machine that has nothing, start with: make run
 .DEFAULT_GOAL := help
-.PHONY: help run test test-bare bench bench-workflows scan-cases stop clean check doctor
+.PHONY: help run test test-bare bench bench-workflows bench-pages pictures scan-cases stop clean check doctor
 
 # Not a version manager's `python3`, where the system has its own: that costs 0.2 s a call.
 PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
 READY := $(PYTHON) scripts/bootstrap
 SLIPWAY := uv run --project scripts --locked --no-dev slipway
-KIT_TESTS := uv run --project scripts --locked pytest
+# Two at a time: most of a test is waiting for the engine. A file stays with one worker, for its fixtures.
+WORKERS ?= 2
+KIT_TESTS := uv run --project scripts --locked pytest -n $(WORKERS) --dist loadfile
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do \
@@ -21,13 +23,19 @@ test: ## the sample app's unit tests, then the kit's own tests (ARGS="-k name")
 	@$(READY) --for-tests $(KIT_TESTS) tests/kit $(ARGS)
 
 test-bare: ## `make run` and `make test` on bare Debian machines (SUITE=bookworm, trixie or both)
-	@$(READY) env SUITE=$(or $(SUITE),both) $(KIT_TESTS) tests/bare $(ARGS)
+	@$(READY) env SUITE=$(or $(SUITE),both) uv run --project scripts --locked pytest tests/bare $(ARGS)
 
 bench: ## how fast it is, side by side with a plain script (ARGS="--only G5 --pairs 3")
 	@$(READY) uv run --project scripts --locked --no-dev python benchmarks/run.py $(ARGS)
 
 bench-workflows: ## on a runner: the set-up, verify.yml beside its commands, the layer cache (ARGS="--only cache")
 	@$(READY) --for-tests uv run --project scripts --locked python benchmarks/on_a_runner.py $(ARGS)
+
+bench-pages: ## how fast report.html is written and how large it is, and what the live table costs
+	@$(READY) --no-engine env PYTHONPATH=tests/kit uv run --project scripts --locked python benchmarks/pages.py
+
+pictures: ## the pictures of the README and docs, from real runs of the sample app
+	@$(READY) --for-tests uv run --project scripts --locked python docs/pictures.py
 
 scan-cases: ## what can go wrong with a scan, as the tests make it happen, and what comes out
 	@$(READY) --for-tests env PYTHONPATH=tests/kit uv run --project scripts --locked python tests/kit/stages/scan_cases.py

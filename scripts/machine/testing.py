@@ -16,11 +16,13 @@ NODE = Path(__file__).with_name("node.txt")
 # Of every Debian but the barest.
 COMMANDS = {"mount": "mount", "unshare": "util-linux", "ps": "procps"}
 
+BROWSERS = ("chromium", "google-chrome", "chromium-browser")
+
 
 def ensure(root: Path) -> list[Path]:
     """Folders for PATH. What cannot be had here is said; the tests that need it say what they leave out."""
     folders = []
-    for provide in (_commands, _registry, _node):
+    for provide in (_commands, _browser, _registry, _node):
         try:
             folder = provide(root / ".slipway" / "tools")
         except (NotReady, OSError, subprocess.SubprocessError) as error:
@@ -33,6 +35,12 @@ def ensure(root: Path) -> list[Path]:
 def _commands(_: Path) -> None:
     if packages.has_apt():
         packages.ensure_commands(COMMANDS)
+
+
+def _browser(_: Path) -> None:
+    """Ubuntu's package of that name only fetches a snap; its runners have Chrome."""
+    if packages.has_apt() and not any(map(shutil.which, BROWSERS)):
+        packages.ensure_commands({BROWSERS[0]: "chromium"})
 
 
 def _registry(tools: Path) -> Path | None:

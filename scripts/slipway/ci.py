@@ -140,7 +140,7 @@ def issue() -> None:
     from slipway.report import summary
 
     status, image = _required("STATUS"), _required("IMAGE")
-    body = f"{summary.code(image)}: **{summary.text(status)}**\n\n{summary.last(Path.cwd())}"
+    body = f"{summary.code(image)}: **{summary.text(status)}**\n\n{summary.last(Path.cwd(), issues.BODY)}"
     name = image.partition("@")[0]
     click.echo(asyncio.run(issues.keep(github.event().repository, name, body, red=status != "passed")))
 

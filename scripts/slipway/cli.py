@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from slipway import __version__
+from slipway import __version__, look
 from slipway.adopt import init, update
 from slipway.ci import ci
 from slipway.db import db
@@ -256,7 +256,7 @@ main.add_command(init)
 main.add_command(update)
 main.add_command(ci)
 main.add_command(db)
-for command in (deploy, promote, rollback, status):
+for command in (deploy, promote, rollback, status, look.report, look.runs):
     main.add_command(command)
 
 

@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from slipway.deploy.blind import Blind
 from slipway.deploy.target import Attempt
 from slipway.errors import UsageError
 from slipway.tools import process
 
 
 @dataclass(frozen=True)
-class CommandTarget:
+class CommandTarget(Blind):
     """A command that brings SLIPWAY_IMAGE up, and ends with 0 when it runs.
 
     It also gets SLIPWAY_DIGEST, SLIPWAY_ENVIRONMENT, and SLIPWAY_ACTION: deploy, or rollback on the way back.
@@ -36,13 +37,6 @@ class CommandTarget:
             raise UsageError(f"[deploy.{self.environment}] command is empty. Write what deploys $SLIPWAY_IMAGE.")
         return ()
 
-    async def current(self) -> str:
-        return self.running
-
-    async def before(self) -> str:
-        # Only our record knows.
-        return ""
-
     async def deploy(self, reference: str, *, migrate: bool) -> Attempt:
         variables = {
             "SLIPWAY_IMAGE": reference, "SLIPWAY_DIGEST": reference.rpartition("@")[2],
@@ -59,17 +53,3 @@ class CommandTarget:
         if done.timed_out:
             return Attempt(False, f"{words[0]} took longer than {self.deadline:.0f} s and was ended")
         return Attempt(done.ok, "" if done.ok else f"{words[0]} ended with {done.code}: {done.last_line()}")
-
-    async def superseded(self) -> str:
-        return ""
-
-    async def abandon(self, previous: str) -> None:
-        if previous:
-            await self.deploy(previous, migrate=False)
-
-    async def stop(self) -> bool:
-        return False
-
-    async def diagnose(self) -> str:
-        # The log has what the command said.
-        return ""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
 from slipway.deploy.api import Api, said
+from slipway.deploy.blind import Blind
 from slipway.deploy.target import Attempt, Image
 from slipway.errors import SlipwayError, UsageError
 
@@ -19,7 +20,7 @@ _PATH = re.compile(r"/deploy/srv-[0-9a-z]+")  # a Blueprint's (exs-…) answers 
 
 
 @dataclass(frozen=True)
-class RenderHook:
+class RenderHook(Blind):
     """A service of Render, by its deploy hook.
 
     Args:
@@ -48,13 +49,6 @@ class RenderHook:
             )
         return ["deployed by a hook: Render is not asked what runs, whether it may pull the image, or what failed"]
 
-    async def current(self) -> str:
-        return self.running
-
-    async def before(self) -> str:
-        # Only our record knows.
-        return ""
-
     async def deploy(self, reference: str, *, migrate: bool) -> Attempt:
         # Sent twice, it would only deploy the same again.
         parts = urlsplit(self.hook)
@@ -65,16 +59,3 @@ class RenderHook:
             raise SlipwayError(f"Render refuses the deploy hook ({answer.status}): {said(answer)}.")
         self.doing("Render: sent")
         return Attempt(True)
-
-    async def superseded(self) -> str:
-        return ""
-
-    async def abandon(self, previous: str) -> None:
-        if previous:
-            await self.deploy(previous, migrate=False)
-
-    async def stop(self) -> bool:
-        return False
-
-    async def diagnose(self) -> str:
-        return ""

@@ -44,13 +44,18 @@ def place(root: Path, file: str) -> str:
     return found.relative_to(Path(top).resolve()).as_posix() if found.is_relative_to(Path(top).resolve()) else file
 
 
+def summary_room() -> int:
+    """How many bytes the job summary of this step still takes."""
+    file = Path(os.environ.get("GITHUB_STEP_SUMMARY") or os.devnull)
+    return SUMMARY_LIMIT - (file.stat().st_size if file.exists() else 0)
+
+
 def summary(markdown: str) -> None:
     """Append to the job summary; what would not fit any more is cut, and said."""
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if not path:
         return
-    file = Path(path)
-    room = SUMMARY_LIMIT - (file.stat().st_size if file.exists() else 0)
+    file, room = Path(path), summary_room()
     content = markdown.encode()
     if len(content) > room:
         content = content[: max(room, 0)].rpartition(b"\n")[0] + b"\n\nCut here: GitHub shows at most 1 MiB a step.\n"

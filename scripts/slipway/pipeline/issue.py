@@ -4,6 +4,7 @@ from slipway.tools.gh import api
 
 LABEL = "slipway-rescan"
 TITLE = "The image that runs has findings"
+BODY = 60_000  # bytes of a body that are ours to fill; GitHub takes 65,536 characters
 READ, WRITE = "issues: read", "issues: write"
 
 

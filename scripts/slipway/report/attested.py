@@ -7,7 +7,7 @@ import msgspec
 
 from slipway.pipeline.attested import Attested
 from slipway.pipeline.result import SCHEMA
-from slipway.report.console import plain
+from slipway.report.text import plain
 
 
 def show(found: Attested, as_json: bool) -> None:

@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from slipway.pipeline.result import SCHEMA
-from slipway.report.console import plain
+from slipway.report.text import plain
 from slipway.tools.database_store import Database
 
 

@@ -12,29 +12,58 @@ from rich.text import Text
 
 from slipway import github
 from slipway.doctor import Check
+from slipway.errors import UsageError
+from slipway.pipeline.folder import NAME
 from slipway.pipeline.plan import Step
-from slipway.pipeline.result import SCHEMA, Event, encode
-from slipway.report.console import Lines, Terminal
+from slipway.pipeline.result import SCHEMA, Event, Kind, encode
+from slipway.report import evidence, excerpt, history, page, summary
+from slipway.report.console import MARKS as STAGE_MARKS
+from slipway.report.console import Leave, Left, Lines, Terminal, closing, printable, table
 from slipway.report.runner import Runner
+from slipway.report.text import megabytes, plain
 
 
 @contextlib.contextmanager
 def listener(root: Path, as_json: bool) -> Iterator[Callable[[Event], None]]:
-    """The receiver of a run's events."""
+    """The receiver of a run's events. Whoever looks, the page is written when the run is over."""
     if as_json:
-        yield _without_reader(_write_json)
+        yield _paged(root, _without_reader(_write_json))
         return
     if github.on_runner():
-        yield _without_reader(Runner(root))
+        yield _paged(root, _without_reader(Runner(root)))
         return
+    show = _shown(lambda run: left(root, root / NAME / "runs" / run.id))
+    try:
+        yield _paged(root, _without_reader(show))
+    finally:
+        show.close()
+
+
+def _shown(leave: Leave) -> Terminal | Lines:
     console = _console()
     plain = os.environ.get("CI") or os.environ.get("TERM") == "dumb" or not console.is_terminal
     lines = _Console(highlight=False, color_system=None, width=max(console.width, 100))
-    show = Lines(lines) if plain else Terminal(console)
-    try:
-        yield _without_reader(show)
-    finally:
-        show.close()
+    return Lines(lines, leave) if plain else Terminal(console, leave)
+
+
+def _paged(root: Path, show: Callable[[Event], None]) -> Callable[[Event], None]:
+    def emit(event: Event) -> None:
+        if event.kind is Kind.RUN_FINISHED and event.run:
+            with contextlib.suppress(OSError, UsageError):  # without room for it the verdict is the same
+                page.write(root / NAME / "runs" / event.run.id)
+        show(event)
+
+    return emit
+
+
+def left(root: Path, folder: Path) -> Left:
+    """What there is to point to in a run's folder, and to show of the logs of its red stages."""
+    run = evidence.read(folder)
+    said = {stage.name: excerpt.of(stage, folder) for stage in run.stages if stage.status in ("failed", "broken")}
+    latest = root / NAME / "latest"
+    named = latest if latest.is_symlink() and latest.resolve() == folder.resolve() else folder
+    said = {name: [plain(line) for line in lines] for name, lines in said.items()}
+    return Left(os.path.relpath(named), (folder / page.NAME).is_file(), said)
 
 
 def _without_reader(show: Callable[[Event], None]) -> Callable[[Event], None]:
@@ -78,6 +107,7 @@ def show_plan(headline: str, steps: list[Step], as_json: bool) -> None:
         console.print(line, soft_wrap=True)
 
 
+RUN_MARKS = STAGE_MARKS | {"not-ready": STAGE_MARKS["failed"]}
 MARKS = {"ok": ("✔", "green"), "warning": ("~", "yellow"), "missing": ("✘", "red")}
 
 
@@ -91,6 +121,49 @@ def show_checks(checks: list[Check], as_json: bool) -> None:
         console.print(Text.assemble("  ", MARKS[check.level], f" {check.name:<18} {check.says}"), soft_wrap=True)
         if check.mend:
             console.print(Text(f"    {'':<18} mend: {check.mend}"), soft_wrap=True)
+
+
+def show_report(root: Path, name: str, as_json: bool, as_markdown: bool) -> None:
+    """An earlier run again, from its folder alone: the page is written anew, the rest shown."""
+    folder = evidence.find(root, name)
+    run = evidence.read(folder)
+    page.write(folder)
+    if as_json:
+        return _write_json(run)
+    if as_markdown:
+        sys.stdout.write(summary.markdown(run))
+        return None
+    console = _console()
+    shown = printable(Event(kind=Kind.RUN_FINISHED, run=run)).run or run
+    commit = shown.source.commit[:7] or "not a git repository"
+    console.print(Text(f"slipway report · {shown.project} @ {commit} · {shown.id}: {shown.status}\n"), soft_wrap=True)
+    console.print(table(shown.stages))
+    console.print(closing(shown, left(root, folder)), soft_wrap=True)
+    return None
+
+
+def show_runs(root: Path, as_json: bool) -> None:
+    """The runs that are kept, the last one first, and how each differs from the one before of the same stages."""
+    kept = evidence.runs(root / NAME / "runs")
+    changes = [history.change(run, kept[:number]) for number, run in enumerate(kept)]
+    if as_json:
+        listed = [
+            {"id": r.id, "status": r.status, "started": r.started, "seconds": r.seconds, "commit": r.source.commit,
+             "digest": r.image.digest, "size": history.facts(r, "build").get("size"), "change": c}
+            for r, c in zip(kept, changes, strict=True)
+        ]  # fmt: skip
+        return _write_json({"schema": SCHEMA, "runs": listed})
+    console = _console()
+    for run, change in reversed(list(zip(kept, changes, strict=True))):
+        mark, style = RUN_MARKS[run.status]
+        size = history.facts(run, "build").get("size")
+        built = f"{megabytes(size):>9}" if isinstance(size, int) else " " * 9
+        head = f" {run.id}  {run.source.commit[:7]:<7} {run.status:<9} {run.seconds:>7.1f} s {built}  "
+        said = plain(change.words if change else "nothing to compare with")
+        console.print(Text.assemble("  ", (mark, style), head, (said, "dim")), soft_wrap=True)
+    if not kept:
+        console.print("no runs are kept here; start one: slipway run")
+    return None
 
 
 def _console() -> Console:

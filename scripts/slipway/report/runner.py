@@ -27,7 +27,7 @@ class Runner:
         elif event.kind is Kind.RUN_FINISHED and event.run:
             self._say(*annotations(event.run, self._root))
             sarif.write(event.run, self._root)
-            files.summary(summary.markdown(event.run))
+            files.summary(summary.markdown(event.run, files.summary_room()))
             files.outputs(outputs(event.run))
 
     def close(self) -> None:
@@ -57,7 +57,9 @@ class Runner:
 def annotations(run: RunResult, root: Path) -> list[str]:
     """At most ten errors and ten warnings, most severe first; the last one counts what was left out."""
     bad = [s for s in run.stages if s.status in ("failed", "broken")]
-    errors = [_finding(s.name, f, root) for s in bad for f in severe(s.findings) if f.stops]
+    stage_of = {id(f): s.name for s in bad for f in s.findings}
+    stopping = severe([f for s in bad for f in s.findings if f.stops])
+    errors = [_finding(stage_of[id(f)], f, root) for f in stopping]
     errors += [
         commands.annotation("error", f"{s.reason}. {s.mend}".strip(), title=s.name)
         for s in bad

@@ -5,7 +5,7 @@ import msgspec
 
 from slipway.pipeline.result import SCHEMA
 from slipway.pipeline.standing import Standing
-from slipway.report.console import plain
+from slipway.report.text import plain
 
 
 def show(found: Standing, as_json: bool) -> None:

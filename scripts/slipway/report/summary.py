@@ -8,18 +8,20 @@ from pathlib import Path
 
 import msgspec
 
+from slipway.github.files import SUMMARY_LIMIT
 from slipway.pipeline.result import RunResult, StageResult
 from slipway.policy.finding import Finding, severe
 
 ICONS = {
     "passed": "✅", "reused": "✅", "failed": "❌", "broken": "❌", "degraded": "⚠️", "skipped": "➖", "cancelled": "➖",
 }  # fmt: skip
-SHOWN = 50  # findings, most severe first
+LONGEST = 1000  # characters of one text; what is longer is in the log
 
 
 def text(value: str) -> str:
     """Any text as Markdown that shows exactly it, on one line."""
     flat = " ".join(value.split())
+    flat = flat if len(flat) <= LONGEST else f"{flat[:LONGEST]}…"
     return re.sub(r"[^\w .,;=%/()+·→…-]", lambda match: f"&#{ord(match[0])};", flat)
 
 
@@ -28,8 +30,8 @@ def code(value: str) -> str:
     return f"<code>{text(value)}</code>"
 
 
-def markdown(run: RunResult) -> str:
-    """The whole summary."""
+def markdown(run: RunResult, limit: int = SUMMARY_LIMIT) -> str:
+    """The whole summary, in at most `limit` bytes: the least severe findings are left out first, and counted."""
     icon = {"passed": "✅", "degraded": "⚠️"}.get(run.status, "❌")
     parts = [f"## {icon} {text(run.project)}: {run.status} in {run.seconds:.1f} s\n"]
     if run.reason:
@@ -37,21 +39,22 @@ def markdown(run: RunResult) -> str:
     parts.append(_stages(run.stages))
     if run.image.digest:
         parts.append(f"Image: {code(run.image.reference)}\n")
+        if not run.image.reference.startswith("localhost:"):
+            parts.append(f"Verify it, once it is published: {code(f'slipway attested {run.image.reference}')}\n")
     if run.url:
         parts.append(f"URL: {text(run.url)}\n")
-    for stage in run.stages:
-        parts += _findings(stage)
-    parts.append(_timeline(run.stages))
-    return "\n".join(parts) + "\n"
+    end = _timeline(run.stages)
+    room = limit - len("\n".join([*parts, end, ""]).encode()) - 200  # for the line that counts
+    return "\n".join([*parts, *_all_findings(run.stages, room), end]) + "\n"
 
 
-def last(root: Path) -> str:
-    """The summary of the last run in a project; empty where there is none."""
+def last(root: Path, limit: int) -> str:
+    """The summary of the last run in a project, in at most `limit` bytes; empty where there is none."""
     try:
         run = msgspec.json.decode((root / ".slipway" / "latest" / "result.json").read_bytes(), type=RunResult)
     except (OSError, msgspec.DecodeError):
         return ""
-    return markdown(run)
+    return markdown(run, limit)
 
 
 def _stages(stages: tuple[StageResult, ...]) -> str:
@@ -63,16 +66,34 @@ def _stages(stages: tuple[StageResult, ...]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def _findings(stage: StageResult) -> list[str]:
-    found = severe(stage.findings)
-    if not found:
-        return []
-    shown = [_finding(finding) for finding in found[:SHOWN]]
-    more = [f"\n… and {len(found) - SHOWN} more, less severe.\n"] if len(found) > SHOWN else []
-    mend = [f"\nTo mend: {text(stage.mend)}\n"] if stage.mend else []
+def _all_findings(stages: tuple[StageResult, ...], room: int) -> list[str]:
+    """A folded list a stage, of the findings that fit: the most severe of all stages come first."""
+    frames = {stage.name: _frame(stage) for stage in stages if stage.findings}
+    room -= sum(len("\n".join(frame).encode()) + 2 for frame in frames.values())
+    ranked = severe([finding for stage in stages for finding in stage.findings])
+    kept: set[int] = set()
+    for finding in ranked:
+        room -= len(_finding(finding).encode()) + 1
+        if room < 0:
+            break
+        kept.add(id(finding))
+    parts = []
+    for stage in stages:
+        if stage.name in frames:
+            head, foot = frames[stage.name]
+            lines = [_finding(finding) for finding in severe(stage.findings) if id(finding) in kept]
+            parts += [head, "\n".join(lines), foot]
+    cut = len(ranked) - len(kept)
+    return (
+        [*parts, f"{cut} findings, the least severe, are not shown here: they are in result.json.\n"] if cut else parts
+    )
+
+
+def _frame(stage: StageResult) -> tuple[str, str]:
     opened = " open" if stage.status in ("failed", "broken") else ""
-    head = f"<details{opened}><summary>{text(stage.name)}: {len(found)} findings</summary>\n"
-    return [head, "\n".join(shown), *more, *mend, "</details>\n"]
+    head = f"<details{opened}><summary>{text(stage.name)}: {len(stage.findings)} findings</summary>\n"
+    mend = f"\nTo mend: {text(stage.mend)}\n" if stage.mend else ""
+    return head, f"{mend}\n</details>\n"
 
 
 def _finding(finding: Finding) -> str:

@@ -27,3 +27,10 @@ def test_from_source_to_a_verified_deployment_and_again(project: Callable[..., P
         "deploy": "passed",
     }
     assert again.record["image"]["digest"] == digest
+
+    # Each run left a page; that of the second shows what the first one found out.
+    for done in (first, again):
+        page = (shop.root / ".slipway" / "runs" / done.record["id"] / "report.html").read_text()
+        names = ("build.log", "lint.log", "All 1 test", "Python", "local</b>: <code>sha256:")
+        assert digest in page and [name for name in names if name not in page] == []
+    assert f"Against the last green run, <code>{first.record['id']}</code>: the same." in page

@@ -21,7 +21,7 @@ FLOORS = (
     {"pipeline"},
     {"doctor", "scaffold"},
     {"report"},
-    {"adopt", "ci", "db", "delivery"},
+    {"adopt", "ci", "db", "delivery", "look"},
     {"cli"},
     {"__main__"},
 )
@@ -78,7 +78,7 @@ def test_process_is_the_ground_floor() -> None:
 
 def test_reports_are_imported_by_the_commands_alone() -> None:
     users = {room(p) for p in MODULES for name, _ in imported(p) if name.startswith("slipway.report")}
-    assert users <= {"adopt", "ci", "cli", "db", "delivery", "report"}
+    assert users <= {"adopt", "ci", "cli", "db", "delivery", "look", "report"}
 
 
 def test_no_module_is_longer_than_300_lines() -> None:
@@ -112,7 +112,7 @@ def test_only_github_knows_the_runner() -> None:
 
 
 def test_only_the_command_line_and_reports_print() -> None:
-    rooms = ("adopt", "ci", "cli", "db", "delivery", "report")
+    rooms = ("adopt", "ci", "cli", "db", "delivery", "look", "report")
     calls = [(at, node.func) for at, node in nodes(*rooms) if isinstance(node, ast.Call)]
     names = [(at, getattr(func, "id", getattr(func, "attr", ""))) for at, func in calls]
     assert [at for at, name in names if name in ("print", "echo", "secho")] == []

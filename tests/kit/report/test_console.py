@@ -6,15 +6,17 @@ After a change that is meant: SLIPWAY_SNAPSHOTS=write uv run --project scripts p
 import io
 import os
 import re
+import time
 from pathlib import Path
 from typing import get_args
 
 import pytest
+from report.stories import GOOD, PLAN, RUNS
 from rich.cells import cell_len
 from rich.console import Console
 
-from slipway.pipeline.result import Event
-from slipway.report.console import MARKS, Lines, Terminal, command
+from slipway.pipeline.result import Event, Kind
+from slipway.report.console import MARKS, Left, Lines, Terminal, closing, command
 from slipway.stages.base import Status
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -28,6 +30,9 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+LEFT = Left(page=True, said={"integration": ["E   assert 1 == 2", "what the app said last"]})
+
+
 def terminal(events: list[Event], width: int, *, color: bool = False) -> str:
     """What a terminal gets to show once a run is over."""
     out = io.StringIO()
@@ -35,7 +40,7 @@ def terminal(events: list[Event], width: int, *, color: bool = False) -> str:
     console = Console(
         file=out, width=width, color_system=system, force_terminal=color, highlight=False, legacy_windows=False
     )
-    show = Terminal(console)
+    show = Terminal(console, lambda _: LEFT)
     for event in events:
         show(event)
     show.close()
@@ -45,7 +50,7 @@ def terminal(events: list[Event], width: int, *, color: bool = False) -> str:
 def lines(events: list[Event], width: int = 100) -> str:
     """What a pipe gets."""
     out = io.StringIO()
-    show = Lines(Console(file=out, width=width, color_system=None, highlight=False))
+    show = Lines(Console(file=out, width=width, color_system=None, highlight=False), lambda _: LEFT)
     for event in events:
         show(event)
     show.close()
@@ -98,7 +103,64 @@ def test_a_failure_ends_with_what_a_person_needs(story: Story) -> None:
     assert "… and 2 more in" in text and "CVE-listed" not in text
     assert "mend: uv add 'gunicorn>=22'" in text
     assert text.rstrip().endswith("again from here: slipway run --from integration")
+    assert "    E   assert 1 == 2\n    what the app said last\n" in text, "the end of the log"
+    assert "log: .slipway/latest/scan.log     report: .slipway/latest/report.html\n    again from here" in text
+    assert text.index("CRITICAL secret") < text.index("HIGH     CVE-2024-1135"), "the worst first"
+    narrow = terminal(events, 60).splitlines()
+    assert (
+        "    report: .slipway/latest/report.html" in narrow and "    again from here: slipway run --from scan" in narrow
+    )
     assert "http://" not in text, "no URL where nothing runs"
+
+
+def test_without_a_page_the_logs_are_named() -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=160, highlight=False)
+    console.print(closing(RUNS["good"]), soft_wrap=True)
+    console.print(closing(RUNS["bad"]), soft_wrap=True)
+    assert "log: .slipway/latest     stop:" in out.getvalue() and "report" not in out.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 100, 200])
+def test_while_it_works(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes on for long says for how long, and in front: the end of a line may be cut off."""
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    out = io.StringIO()
+    console = Console(file=out, width=width, color_system=None, highlight=False, legacy_windows=False)
+    show = Terminal(console)
+
+    def say(kind: Kind, stage: str, text: str = "") -> None:
+        show(Event(kind=kind, stage=stage, text=text))
+
+    show(Event(kind=Kind.RUN_STARTED, text="shop @ 3f2c1ab", plan=PLAN))
+    say(Kind.STAGE_DOING, "scan", "fetching Trivy and its database")
+    say(Kind.STAGE_STARTED, "build")
+    now[0] += 3
+    say(Kind.STAGE_DOING, "build", "[deps 3/7] RUN uv sync --locked --no-dev --no-editable --compile-bytecode")
+    show(Event(kind=Kind.STAGE_FINISHED, stage="lint", result=GOOD[0]))
+    now[0] += 12.4
+    say(Kind.STAGE_DOING, "scan", "fetching Trivy and its database")  # said again, it is not begun again
+    say(Kind.STAGE_STARTED, "test")
+    say(Kind.STAGE_DOING, "test", "tests/unit/test_web.py ......")
+    console.print(show._render())
+    show.close()
+    same(f"working-{width}", out.getvalue())
+    assert "12 s [deps 3/7]" in out.getvalue() and "15 s fetching Trivy" in out.getvalue()
+    assert max(map(cell_len, out.getvalue().splitlines())) <= width
+
+
+def test_plain_lines_say_now_and_then_what_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    out = io.StringIO()
+    show = Lines(Console(file=out, width=100, color_system=None, highlight=False))
+    show(Event(kind=Kind.STAGE_DOING, stage="scan", text="fetching"))
+    show(Event(kind=Kind.STAGE_STARTED, stage="build"))
+    for second in range(75):
+        now[0] += 1
+        show(Event(kind=Kind.STAGE_DOING, stage="build", text=f"step {second}"))
+    assert out.getvalue().splitlines() == ["build: started", "build: 30 s  step 29", "build: 60 s  step 59"]
 
 
 def test_commands_are_named_as_they_were_typed(monkeypatch: pytest.MonkeyPatch) -> None:

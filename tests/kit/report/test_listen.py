@@ -14,6 +14,10 @@ import time
 from pathlib import Path
 
 import pytest
+from report import left
+
+from slipway.pipeline.result import Event, Kind
+from slipway.report import listen
 
 # Takes hadolint's place: it has the right version, and all the time in the world.
 SLOW = """#!{python}
@@ -62,7 +66,8 @@ class Terminal:
     def __init__(self, command: list[str]):
         self.pid, self.master = pty.fork()
         if not self.pid:
-            os.execv(command[0], command)
+            # Not execv: GNU readline puts COLUMNS into the process behind the back of os.environ.
+            os.execve(command[0], command, os.environ)
         termios.tcsetwinsize(self.master, (40, 100))
         self.before = termios.tcgetattr(self.master)
         self.shown = b""
@@ -110,6 +115,21 @@ def test_a_run_on_a_terminal(project: Path, tmp_path: Path, monkeypatch: pytest.
     assert "▸" in text and "✔" in text and "1 file clean" in text
 
 
+def test_a_window_that_becomes_narrow_in_the_middle(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    up = linter(tmp_path, monkeypatch, 1.5)
+    one = Terminal(words(project))
+    while not up.exists():
+        assert one.read(), one.shown
+    termios.tcsetwinsize(one.master, (40, 50))
+    code, text = one.end()
+    assert code == 0 and cursor_is_shown(text), text
+    final = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text[text.rindex("▸") :])
+    row = next(line for line in final.splitlines() if "✔ lint" in line)
+    assert len(row) == 50, "as wide as the window is now"
+
+
 @pytest.mark.parametrize("times", [1, 3, 12])
 def test_ctrl_c_on_a_terminal(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
     up = linter(tmp_path, monkeypatch, 60)
@@ -146,6 +166,38 @@ def test_a_terminal_that_wants_less(project: Path, tmp_path: Path, monkeypatch: 
     assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", text), "no colour"
     if name != "NO_COLOR":
         assert "\x1b" not in text and "lint: passed" in text
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]], ids=["lines", "json"])
+@pytest.mark.parametrize("runner", [False, True], ids=["laptop", "runner"])
+def test_the_page_is_there_whoever_looks(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: list[str], runner: bool
+) -> None:
+    linter(tmp_path, monkeypatch, 0)
+    if runner:
+        monkeypatch.setenv("GITHUB_ACTIONS", "true")
+        monkeypatch.setenv("GITHUB_REPOSITORY", "acme/shop")
+    done = subprocess.run(words(project, *more), capture_output=True, text=True, check=False, cwd=project.parent)
+    assert done.returncode == 0, done.stderr
+    page = project / ".slipway" / "latest" / "report.html"
+    assert "1 file clean" in page.read_text()
+    assert (f"report: {page.relative_to(project.parent)}" in done.stdout) == (not runner and not more)
+
+
+def test_without_room_for_the_page_the_verdict_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    seen = []
+    monkeypatch.setattr(listen.page, "write", full)
+    run = left.result(1, left.stages())
+    folder = left.write(tmp_path, run)
+    monkeypatch.setattr(listen, "_write_json", seen.append)
+    event = Event(kind=Kind.RUN_FINISHED, run=run)
+    with listen.listener(tmp_path, True) as emit:
+        emit(event)
+    assert seen == [event]
+    assert not listen.left(tmp_path, folder).page
 
 
 def test_a_pipe_gets_plain_lines(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

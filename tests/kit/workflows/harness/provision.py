@@ -75,31 +75,39 @@ def _go() -> str:
 
 
 def node() -> str:
-    """The JavaScript runtime that GitHub's parser needs."""
+    """The JavaScript runtime that GitHub's parser needs, with its package manager."""
     found = shutil.which("node")
     if not found or not shutil.which("npm"):
-        raise Missing("no node and npm on PATH: GitHub's own workflow-parser is NOT asked (apt-get install nodejs npm)")
+        raise Missing(
+            "no node and npm on PATH: GitHub's workflow-parser and axe-core are NOT asked (apt-get install nodejs npm)"
+        )
     return found
 
 
 def workflow_parser() -> Path:
     """A folder with `@actions/workflow-parser` installed beside our script that calls it."""
+    folder = npm(PARSER, "@actions/workflow-parser")
+    for script in PARSER.glob("*.mjs"):
+        shutil.copy(script, folder)
+    return folder
+
+
+def npm(source: Path, package: str) -> Path:
+    """A folder with `package` in its node_modules, as the lock in `source` names it."""
     node()
-    lock = PARSER / "package-lock.json"
-    version = json.loads(lock.read_text())["packages"]["node_modules/@actions/workflow-parser"]["version"]
-    folder = CACHE / f"workflow-parser-{version}"
-    if not (folder / "node_modules" / "@actions" / "workflow-parser").exists():
+    lock = source / "package-lock.json"
+    version = json.loads(lock.read_text())["packages"][f"node_modules/{package}"]["version"]
+    folder = CACHE / f"{package.rpartition('/')[2]}-{version}"
+    if not (folder / "node_modules" / package).exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as aside:
             for file in ("package.json", "package-lock.json"):
-                shutil.copy(PARSER / file, aside)
-            npm = [shutil.which("npm") or "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", aside]
-            _run("@actions/workflow-parser", npm, {})
+                shutil.copy(source / file, aside)
+            command = [shutil.which("npm") or "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"]
+            _run(package, [*command, aside], {})
             shutil.rmtree(folder, ignore_errors=True)
             Path(aside).rename(folder)
             Path(aside).mkdir()  # for the clean-up of the context
-    for script in PARSER.glob("*.mjs"):
-        shutil.copy(script, folder)
     return folder
 
 
@@ -127,6 +135,14 @@ def python_tool(name: str) -> Path:
     found = Path(sysconfig.get_path("scripts")) / name
     if not found.exists():
         raise Missing(f"{name} is not in the kit's environment: uv sync --project scripts --locked")
+    return found
+
+
+def browser() -> str:
+    """A Chromium that is here already: no other is ever downloaded."""
+    found = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None)
+    if not found:
+        raise Missing("no chromium on PATH: report.html is NOT looked at in a browser (apt-get install chromium)")
     return found
 
 

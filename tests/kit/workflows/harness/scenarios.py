@@ -34,11 +34,12 @@ CACHE = {
     "path": "$RUNNER_TEMP/layers", "key": "layers-amd64-1", "restore-keys": "layers-amd64-",
     "from": "type=local,src=x", "to": "type=local,dest=y", "restore": "true", "save": "true",
 }  # fmt: skip
+REPORTS = {".slipway/findings.sarif": SARIF, ".slipway/latest/report.html": "<!DOCTYPE html>"}
 ANSWERS: dict[str, dict[str, Any]] = {
     "ci cache": {"outputs": CACHE},
     "run lint build test scan": {
         **STAGE,
-        "files": {".slipway/layout/index.json": "{}", ".slipway/sbom.cdx.json": "{}", ".slipway/findings.sarif": SARIF},
+        "files": {".slipway/layout/index.json": "{}", ".slipway/sbom.cdx.json": "{}", **REPORTS},
     },
     "run": STAGE,
     "run integration": {"outputs": {"status": "passed"}},
@@ -77,7 +78,7 @@ AUTH = {"registry-auth": "registry.example=user:pass-word"}
 SECRETS = {**AUTH, "build-secrets": "npm_token=for-the-build"}
 LAYOUT = {"layout": {"index.json": "{}"}}
 FAILED = {"exit": 1, "outputs": {"status": "failed"}}
-RED_LINT = {"run lint": {**FAILED, "files": {".slipway/findings.sarif": SARIF}}}
+RED_LINT = {"run lint": {**FAILED, "files": REPORTS}}
 PUSH_FAILS = {"ci publish": {"exit": 1}}
 TAG = "refs/tags/v1.2.3"
 NO_CACHE = {"outputs": {**CACHE, "restore": "false", "save": "false"}}

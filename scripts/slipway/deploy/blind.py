@@ -1,0 +1,34 @@
+"""Places that can be told what to run, and cannot be asked what runs: our own record counts."""
+
+from abc import ABC, abstractmethod
+
+from slipway.deploy.target import Attempt
+
+
+class Blind(ABC):
+    """The part of a target that is the same for all of them."""
+
+    running: str  # what was deployed here last, by our own record; empty where there is none
+
+    @abstractmethod
+    async def deploy(self, reference: str, *, migrate: bool) -> Attempt:
+        """See Target."""
+
+    async def current(self) -> str:
+        return self.running
+
+    async def before(self) -> str:
+        return ""
+
+    async def superseded(self) -> str:
+        return ""
+
+    async def abandon(self, previous: str) -> None:
+        if previous:
+            await self.deploy(previous, migrate=False)
+
+    async def stop(self) -> bool:
+        return False
+
+    async def diagnose(self) -> str:
+        return ""
