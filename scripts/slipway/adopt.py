@@ -57,7 +57,8 @@ def init(
 )
 @click.option("--yes", is_flag=True, help="Write without asking.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, as a diff, and write nothing.")
-def update(folder: Path, ref: str, source: str, yes: bool, dry_run: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON; ask nothing.")
+def update(folder: Path, ref: str, source: str, yes: bool, dry_run: bool, as_json: bool) -> None:
     """Bring a copy of the kit to a newer version.
 
     Shows the diff, merges it with your changes, and marks what is in conflict.
@@ -66,13 +67,14 @@ def update(folder: Path, ref: str, source: str, yes: bool, dry_run: bool) -> Non
     from slipway.scaffold import update as updates
 
     planned = asyncio.run(updates.plan(folder.resolve(), source, ref))
-    show.show_update(planned)
+    show.show_update(planned, as_json)
     if not planned.changes or dry_run:
         return
-    if not yes and not sys.stdin.isatty():
-        click.echo("nothing was written; with --yes it is")
+    if not yes and (as_json or not sys.stdin.isatty()):
+        click.echo("nothing was written; with --yes it is", err=True)
         return
     if yes or click.confirm("Write this?"):
         updates.apply(planned)
-        show.show_updated(planned)
+        if not as_json:
+            show.show_updated(planned)
         sys.exit(ExitCode.NEEDS_HUMAN if planned.conflicts else ExitCode.PASSED)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 
@@ -20,7 +21,7 @@ SHOWN = 5  # findings of `slipway check` that are listed one by one
 REQUIRED = "verify / Verify"  # the check that verify.yml makes, called by a job `verify`
 SETTINGS = "https://github.com/{}/settings"
 _ORIGIN = re.compile(r"github\.com[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?$")
-_SECRET = re.compile(r"\bsecrets\.([A-Za-z_]\w*)")
+_SECRET = re.compile(r"\bsecrets\.([A-Za-z_][\w-]*)")
 
 
 async def examine(root: Path) -> list[Check]:
@@ -71,23 +72,38 @@ def _workflows(top: Path) -> Iterator[Check]:
 
 
 def _secrets(files: list[Path]) -> dict[str, str]:
-    """Secrets that workflows read: name → file:line."""
+    """Secrets of the repository that workflows read: name → file:line. What a caller hands over is no such secret."""
     found: dict[str, str] = {}
     for path in files:
+        handed = {name.lower() for name in _handed(path)}
         for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
             for name in _SECRET.findall("" if line.lstrip().startswith("#") else line):
-                found.setdefault(name.upper(), f"{path.name}:{number}")
+                if name.lower() not in handed:
+                    found.setdefault(name.upper(), f"{path.name}:{number}")
     found.pop(github.JOB_TOKEN, None)
     return found
 
 
+def _read(path: Path) -> dict[Any, Any]:
+    """A workflow as a value; empty where it is none, which `slipway check` says."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _handed(path: Path) -> Iterator[str]:
+    """The secrets that a workflow takes from its caller."""
+    content = _read(path)
+    on = content.get("on", content.get(True))  # YAML 1.1 reads `on` as a truth
+    call = on.get("workflow_call") if isinstance(on, dict) else None
+    yield from (call.get("secrets") or {}) if isinstance(call, dict) else ()
+
+
 def _jobs(files: list[Path]) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     for path in files:
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError):
-            continue  # said by `slipway check`
-        jobs = content.get("jobs") if isinstance(content, dict) else None
+        jobs = _read(path).get("jobs")
         yield from ((path, job) for job in (jobs or {}).values() if isinstance(job, dict))
 
 
@@ -177,7 +193,7 @@ async def _token(name: str) -> list[Check]:
 async def _known_secrets(name: str, secrets: Mapping[str, str], environments: Mapping[str, str]) -> list[Check]:
     there: set[str] = set()
     places = [f"repos/{name}/actions/secrets", f"repos/{name}/actions/organization-secrets"]
-    places += [f"repos/{name}/environments/{one}/secrets" for one in environments]
+    places += [f"repos/{name}/environments/{quote(one, safe='')}/secrets" for one in environments]
     for place in places if secrets else []:
         there |= {str(one["name"]).upper() for one in (await _ask(f"{place}?per_page=100") or {}).get("secrets", [])}
     return [
@@ -191,7 +207,7 @@ async def _known_secrets(name: str, secrets: Mapping[str, str], environments: Ma
 async def _known_environments(name: str, environments: Mapping[str, str]) -> list[Check]:
     found = []
     for one, place in environments.items():
-        about = await _ask(f"repos/{name}/environments/{one}")
+        about = await _ask(f"repos/{name}/environments/{quote(one, safe='')}")
         mend = f"{SETTINGS.format(name)}/environments: who approves, and which branches may deploy"
         if about is None:
             says = f"{one} is named in {place} and does not exist: GitHub would make it without a rule"
@@ -205,14 +221,15 @@ async def _known_environments(name: str, environments: Mapping[str, str]) -> lis
 
 
 async def _branch(name: str, branch: str) -> list[Check]:
-    rules = await _ask(f"repos/{name}/rules/branches/{branch}") or []
+    path = quote(branch, safe="")
+    rules = await _ask(f"repos/{name}/rules/branches/{path}") or []
     kinds = {str(rule.get("type")) for rule in rules}
     contexts = {
         str(one.get("context"))
         for rule in rules
         for one in (rule.get("parameters") or {}).get("required_status_checks", [])
     }
-    classic = ((await _ask(f"repos/{name}/branches/{branch}") or {}).get("protection") or {}) if not rules else {}
+    classic = ((await _ask(f"repos/{name}/branches/{path}") or {}).get("protection") or {}) if not rules else {}
     if classic.get("enabled"):
         kinds |= {"pull_request"}
         contexts |= set((classic.get("required_status_checks") or {}).get("contexts", []))

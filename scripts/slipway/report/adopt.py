@@ -42,8 +42,17 @@ def show_init(made: Plan, dry_run: bool, as_json: bool) -> None:
         console.print(Text("\nnext: slipway run"), soft_wrap=True)
 
 
-def show_update(update: Update) -> None:
+def show_update(update: Update, as_json: bool) -> None:
     """The diff first, then what it means."""
+    if as_json:
+        changes = [{"path": c.path, "kind": c.kind, "says": c.says, "diff": c.diff} for c in update.changes]
+        told = {
+            "from": {"version": update.old.version, "commit": update.old.commit},
+            "to": {"version": update.new.version, "commit": update.new.commit},
+            "breaking": update.breaking, "changes": changes, "conflicts": update.conflicts,
+        }  # fmt: skip
+        sys.stdout.buffer.write(encode({"schema": SCHEMA, "update": told}) + b"\n")
+        return
     console = _console()
     for change in update.changes:
         if change.diff:

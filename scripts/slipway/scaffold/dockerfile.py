@@ -1,5 +1,6 @@
 """Writes a Dockerfile for a project that has none: slim by digest, not root, a test stage, a health check, gunicorn."""
 
+import json
 import re
 from pathlib import Path
 
@@ -18,6 +19,7 @@ PINS = {"uv": "0.13.8", "poetry": "2.5.1", "pdm": "2.28.0", "poetry-plugin-expor
 EXPORTS = {"poetry": ("poetry poetry-plugin-export", "--only main", "--with"), "pdm": ("pdm", "--prod", "--group")}
 CA = "/etc/ssl/certs/ca-certificates.crt"
 MOUNT_CA = f"--mount=type=secret,id=ca,target={CA}"
+COMPILED = {"psycopg2": "psycopg2-binary", "mysqlclient": "pymysql", "uwsgi": "gunicorn"}
 # Never part of what ships: what tools, people and other deployments need.
 LEFT_OUT = {
     "tests", "test", "docs", "doc", "venv", "env", "node_modules", "__pycache__", "instance", "secrets", "examples",
@@ -52,6 +54,28 @@ def write(survey: Survey) -> str:
     )
 
 
+def objections(survey: Survey) -> list[str]:
+    """What the project asks for and the slim image cannot give."""
+    found = [
+        f"{name} is compiled when it is installed, and the slim image has no compiler. Take {other}."
+        for name, other in COMPILED.items()
+        if name in survey.packages
+    ]
+    if survey.manager != "pip":
+        return found
+    for file in _included(survey.root, survey.requirements):
+        text = (survey.root / file).read_text(encoding="utf-8", errors="replace")
+        for number, line in enumerate(text.splitlines(), 1):
+            if re.match(r"\s*(-e\s+|--editable[ =])?\.\.?(/|\[|\s|$)", line):
+                what = "installs the project itself, which is copied, not installed. Take the line out."
+                found.append(f"{file}:{number}: {what}")
+            elif "git+" in line.partition("#")[0]:
+                found.append(
+                    f"{file}:{number}: needs git, which the slim image has not. Take a release, or an archive's URL."
+                )
+    return found
+
+
 def image(python: str) -> str:
     """The official image of another Python, by tag: its digest is not known here."""
     return f"docker.io/library/python:{python}-slim-trixie"
@@ -77,7 +101,13 @@ def entries(survey: Survey) -> list[str]:
 
 def _copies(names: list[str]) -> list[str]:
     files = [name for name in names if not name.endswith("/")]
-    return [f"COPY {' '.join(files)} ./", *(f"COPY {name} {name}" for name in names if name.endswith("/"))]
+    return [_copy(*files, "./"), *(_copy(name, name) for name in names if name.endswith("/"))]
+
+
+def _copy(*words: str) -> str:
+    """COPY, as a list where a name holds what would be taken apart."""
+    plain = all(re.fullmatch(r"[\w./-]+", word) for word in words)
+    return f"COPY {' '.join(words)}" if plain else f"COPY {json.dumps(words, ensure_ascii=False)}"
 
 
 def _install(survey: Survey) -> tuple[str, str]:

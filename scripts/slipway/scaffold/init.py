@@ -80,13 +80,18 @@ async def plan(root: Path, wish: Wish, today: date) -> Plan:
     if wish.mode == "copy":
         await _copy(made, from_)
     branch = await _branch(seen.top)
-    made.add(workflow.path(seen.inside), workflow.write(wish.mode, wish.target or "", from_, seen.inside, branch))
+    if caller := workflow.present(seen.top, seen.inside):
+        made.kept.append(caller)
+    else:
+        made.add(workflow.path(seen.inside), workflow.write(wish.mode, wish.target or "", from_, seen.inside, branch))
     seen, port, checked = _dockerfile(made, seen, wish, today)
     of = stack.read(seen.services)
     deploy = _stacks(made, seen, of, port, checked)
     settings = "\n".join(_settings(seen, wish, of, deploy))
     _valid(settings)
     made.add(_in(seen, config.FILE), settings)
+    if wish.target:
+        made.notes += _undeployed(made, seen)
     _judge(made, seen, of, wish.target or "")
     return made
 
@@ -178,7 +183,7 @@ async def _branch(top: Path) -> str:
 
 def _dockerfile(made: Plan, seen: Survey, wish: Wish, today: date) -> tuple[Survey, int, bool]:
     """The Dockerfile that is built, the port that it serves and whether its image has a health check."""
-    name = wish.dockerfile or "Dockerfile"
+    name = wish.dockerfile or seen.dockerfile or "Dockerfile"
     made.add(_in(seen, ".dockerignore"), templates.fill("dockerignore"))
     if not wish.dockerfile and seen.dockerfile:
         read = recipe.read((seen.root / name).read_text(encoding="utf-8", errors="replace"))
@@ -189,6 +194,7 @@ def _dockerfile(made: Plan, seen: Survey, wish: Wish, today: date) -> tuple[Surv
     if not (seen.root / "gunicorn.conf.py").exists():
         made.add(_in(seen, "gunicorn.conf.py"), templates.fill("gunicorn.conf"))
     made.add(_in(seen, name), dockerfile.write(seen))
+    made.ways += dockerfile.objections(seen)
     if seen.python != PINNED_PYTHON:
         made.notes.append(f"{name}: the base image for Python {seen.python} is named by tag. Pin it: docker buildx "
                           f"imagetools inspect {dockerfile.image(seen.python)}")  # fmt: skip
@@ -238,6 +244,16 @@ def _settings(seen: Survey, wish: Wish, of: Stack, deploy: str) -> Iterator[str]
     yield ""
 
 
+def _undeployed(made: Plan, seen: Survey) -> Iterator[str]:
+    """What was asked for and is not written, since a file is there already."""
+    caller = workflow.present(seen.top, seen.inside)
+    if caller and not re.search(r"slipway/\.github/\S*deploy|\$/\.github/\S*deploy", (seen.top / caller).read_text()):
+        yield f"{caller} is there, so it was not changed, and does not deploy. Add the job, or remove it and call again"
+    settings = _in(seen, config.FILE)
+    if settings in made.kept and "production" not in config.load(seen.root, {}).deploy:
+        yield f"{settings} is there, so it was not changed. Add [deploy.production] (docs/reference/slipway-toml.md)"
+
+
 def _valid(text: str) -> None:
     """Refuse what this very version would refuse later, such as a target that it does not have."""
     with tempfile.TemporaryDirectory(prefix="slipway-init-") as folder:
@@ -252,9 +268,6 @@ def _judge(made: Plan, seen: Survey, of: Stack, target: str) -> None:
         wants = ", ".join(seen.app.needs)
         made.ways.append(f"{seen.app.file}:{seen.app.line}: {seen.app.attribute} wants {wants}, which gunicorn does "
                          "not give. Give them defaults, or write a wsgi.py that makes the app.")  # fmt: skip
-    if "psycopg2" in seen.packages or "mysqlclient" in seen.packages:
-        name, other = ("psycopg2", "psycopg2-binary") if "psycopg2" in seen.packages else ("mysqlclient", "pymysql")
-        made.ways.append(f"{name} is compiled when it is installed, and the slim image has no compiler. Take {other}.")
     if not of.others and (wanted := ", ".join(stack.needs(seen.packages))):
         made.notes.append(f"the app speaks to {wanted}, and no compose file says how. If it does not start without, "
                           f"add the service and its variables to {TEST_FILE} (docs/how-to/services.md).")  # fmt: skip

@@ -46,7 +46,7 @@ def read(services: Mapping[str, Any]) -> Stack:
     built = [name for name, service in services.items() if "build" in service]
     own = [name for name in built if name in APP_NAMES] or built
     ours = [n for n, s in services.items() if "SLIPWAY_IMAGE" in str(s.get("image", ""))]
-    name = next(iter([*ours, *own]), "web")
+    name = next((name for name in [*ours, *own] if re.fullmatch(r"[\w.-]+", name)), "web")
     others, said = {}, []
     for other, service in services.items():
         if other == name:

@@ -21,6 +21,7 @@ PYTHONS = ("3.13", "3.14", "3.12", "3.11")  # still maintained, the pinned one f
 COMPOSE = (
     "docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.yaml",
 )  # fmt: skip
+DOCKERFILES = ("docker/Dockerfile", "Dockerfile.prod", "Dockerfile.production", "deploy/Dockerfile")
 TEST_FILES = (
     "requirements-test.txt", "requirements-tests.txt", "requirements-dev.txt", "dev-requirements.txt",
     "requirements/test.txt", "requirements/dev.txt",
@@ -64,8 +65,9 @@ def survey(root: Path) -> Survey:
     source = flask_app.read(root)
     project = reader.toml("pyproject.toml")
     manager, requirements = _manager(root, project)
-    dockerfile = "Dockerfile" if (root / "Dockerfile").is_file() else ""
     compose = next((name for name in COMPOSE if (root / name).is_file()), "")
+    services = reader.services(compose) if compose else {}
+    dockerfile = next((name for name in ("Dockerfile", *_built(services), *DOCKERFILES) if (root / name).is_file()), "")
     tests = next((name for name in ("tests/unit", "tests", "test", ".") if _has_tests(root, name)), "")
     group, file = _test_packages(root, project, manager)
     python, why = _python(reader, project)
@@ -85,9 +87,21 @@ def survey(root: Path) -> Survey:
         test_file=file,
         dockerfile=dockerfile,
         compose=compose,
-        services=reader.services(compose) if compose else {},
+        services=services,
         troubles=tuple(reader.troubles),
     )
+
+
+def _built(services: Mapping[str, Any]) -> Iterator[str]:
+    """The Dockerfiles that a compose file builds from this very folder."""
+    for service in services.values():
+        build = service.get("build")
+        if (
+            isinstance(build, dict)
+            and build.get("context", ".") in (".", "./")
+            and isinstance(build.get("dockerfile"), str)
+        ):
+            yield build["dockerfile"].removeprefix("./")
 
 
 def others(root: Path) -> list[str]:

@@ -1,8 +1,13 @@
 """The workflow that calls the kit's: verify, publish and, where a target is named, deploy."""
 
+import json
+import re
+from pathlib import Path
+
 from slipway.image.reference import slug
 from slipway.scaffold import kit, templates
 from slipway.scaffold.kit import Kit
+from slipway.workflows import default_files
 
 FOLDER = ".github/workflows"
 # target → the deploy action's input and the repository's secret that holds the platform's token
@@ -18,6 +23,17 @@ def path(inside: str) -> str:
     return f"{FOLDER}/deliver{'-' + slug(inside) if inside else ''}.yml"
 
 
+def present(top: Path, inside: str) -> str:
+    """A workflow that verifies the project already, whatever it is called; empty without one."""
+    for path in default_files(top):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        called = re.search(r"(?m)^\s*uses:\s*[\"']?\S+/\.github/workflows/verify\.yml\b", text)
+        folders = re.findall(r"(?m)^\s*working-directory:\s*[\"']?(.+?)[\"']?\s*$", text)
+        if called and (inside in folders if inside else not folders):
+            return path.relative_to(top).as_posix()
+    return ""
+
+
 def write(mode: str, target: str, from_: Kit, inside: str, branch: str) -> str:
     """The caller.
 
@@ -30,7 +46,8 @@ def write(mode: str, target: str, from_: Kit, inside: str, branch: str) -> str:
     at = "" if mode == "copy" else f"@{from_.commit} # v{from_.version}"
     name = slug(inside.rpartition("/")[2]) if inside else ""
     image = f"image: ghcr.io/${{{{ github.repository }}}}/{name}"
-    folder = f"working-directory: {inside}"
+    folder = f"working-directory: {json.dumps(inside, ensure_ascii=False)}" if inside else ""
+    folder = folder if re.search(r"[^\w./-]", inside) else f"working-directory: {inside}"
     deployed = f" and deployed to {target}" if target else ""
     return (
         templates.fill(

@@ -190,5 +190,22 @@ def test_without_github_the_names_are_said(
     assert [check for check in checks if check.level == "missing"] == []
 
 
+def test_names_from_files_are_quoted_in_what_is_asked(shop: Path, github: Callable[[Any], None]) -> None:
+    file = shop / ".github/workflows/deliver.yml"
+    file.write_text(file.read_text().replace("environment: production\n", 'environment: "a/b c?"\n'))
+    asked = "repos/Acme/shop/environments/a%2Fb%20c%3F"
+    github(GOOD | {asked: {"protection_rules": [1]}, f"{asked}/secrets?per_page=100": {"secrets": []}})
+    assert named(look(shop), "environment").says == "a/b c? has rules"
+
+
+def test_what_a_caller_hands_over_is_no_secret_of_the_repository(shop: Path, github: Callable[[Any], None]) -> None:
+    github(GOOD)
+    (shop / ".github/workflows/called.yml").write_text(
+        "on: {workflow_call: {secrets: {registry-auth: {required: false}}}}\npermissions: {}\njobs:\n  one:\n"
+        '    runs-on: ubuntu-24.04\n    steps:\n      - run: echo\n        env: {A: "${{ secrets.registry-auth }}"}\n'
+    )
+    assert [check.says for check in look(shop) if check.name == "secret"] == ["RENDER_API_KEY is there"]
+
+
 def test_a_repository_without_workflows(tmp_path: Path) -> None:
     assert [(c.level, c.mend) for c in look(tmp_path)] == [("warning", "slipway init")]

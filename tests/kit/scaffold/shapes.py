@@ -216,6 +216,18 @@ SHAPES = {
          "pyproject.toml": '[project]\nname = "flaskr"\nversion = "1"\ndependencies = ["flask"]\n'},
         "flaskr:create_app()", "pyproject", writes=NEW, notes=("writes into its instance folder",),
     ),
+    "names that must be quoted": Shape(
+        {"app.py": HELLO, "my data/prices.json": "{}",
+         "requirements.txt": "-e .\nflask\ngit+https://example.org/x.git\n"},
+        "app:app", writes=NEW,
+        ways=("requirements.txt:1: installs the project itself", "requirements.txt:3: needs git"),
+    ),
+    "a Dockerfile elsewhere": Shape(
+        {"app.py": HELLO, "requirements.txt": "flask\n",
+         "docker/app.Dockerfile": HARDENED.replace("main:app", "app:app"),
+         "compose.yaml": "services: {api: {build: {context: ., dockerfile: docker/app.Dockerfile}}}\n"},
+        "app:app", writes=ALWAYS | STACK | {"docker-compose.deploy.yml"},
+    ),
     "one module": Shape({"app.py": HELLO, "requirements.txt": "flask\n"}, "app:app", writes=NEW,
                         notes=("no health path", "no unit tests")),
     "factory in a package": Shape(

@@ -100,6 +100,7 @@ def test_a_written_dockerfile_has_no_finding(tmp_path: Path, shape: Shape) -> No
     assert recipe.objections(read, date(2026, 11, 21)) == []
     assert (read.port, read.health, read.chain()[0].user) == (8000, True, "10001")
     assert config.load(tmp_path).build.dockerfile == ("Dockerfile.new" if shape.writes else "Dockerfile")
+    assert all(json.loads(line[5:]) for line in path.read_text().splitlines() if line.startswith("COPY ["))
     assert {stage.name for stage in read.stages} >= {"base", "deps", "app", "runtime"} | (
         {"test"} if shape.tests else set()
     )
@@ -144,6 +145,54 @@ def test_what_it_cannot_do_is_an_error_with_the_mend(tmp_path: Path, name: str) 
     assert result.exit_code == 2
     assert says in result.output
     assert set(contents(tmp_path)) == set(files)
+
+
+def test_names_and_places_that_are_not_the_usual_ones(tmp_path: Path) -> None:
+    quoted = write(tmp_path / "quoted", SHAPES["names that must be quoted"].files)
+    init(quoted)
+    assert 'COPY ["my data/", "my data/"]\n' in (quoted / "Dockerfile").read_text()
+    elsewhere = write(tmp_path / "elsewhere", SHAPES["a Dockerfile elsewhere"].files)
+    init(elsewhere)
+    settings = config.load(elsewhere)
+    assert settings.build.dockerfile == "docker/app.Dockerfile"
+    local = settings.environment("local")[1]
+    assert (local.service, local.compose) == ("api", "docker-compose.deploy.yml")
+    (tmp_path / "many/.git").mkdir(parents=True)
+    init(write(tmp_path / "many/my #1 shop", SHAPES["one module"].files))
+    caller = yaml.safe_load((tmp_path / "many/.github/workflows/deliver-my-1-shop.yml").read_text())
+    assert caller["jobs"]["verify"]["with"]["working-directory"] == "my #1 shop"
+
+
+def test_a_caller_of_another_name_is_enough(tmp_path: Path) -> None:
+    """Renamed, or written by hand: no second one comes beside it. One for another project is none for this."""
+    (tmp_path / ".git").mkdir()
+    shop, bill = tmp_path / "shop", tmp_path / "bill"
+    for project in (shop, bill):
+        write(project, {"app.py": HELLO, "requirements.txt": "flask\n"})
+    init(shop)
+    workflows = tmp_path / ".github/workflows"
+    (workflows / "deliver-shop.yml").rename(workflows / "ci.yml")
+    made = said(shop)
+    assert made["written"] == [] and ".github/workflows/ci.yml" in made["kept"]
+    assert ".github/workflows/deliver-bill.yml" in said(bill)["written"]
+    alone = write(tmp_path / "alone", {"app.py": HELLO, "requirements.txt": "flask\n", ".git/HEAD": ""})
+    init(alone)
+    (alone / ".github/workflows/deliver.yml").rename(alone / ".github/workflows/x.yaml")
+    assert said(alone)["written"] == []
+
+
+def test_a_target_named_later_changes_nothing_and_says_so(tmp_path: Path) -> None:
+    write(tmp_path, {"app.py": HELLO, "requirements.txt": "flask\n"})
+    init(tmp_path)
+    before = contents(tmp_path)
+    notes = said(tmp_path, "--target", "compose")["notes"]
+    assert contents(tmp_path) == before
+    assert any("deliver.yml is there, so it was not changed, and does not deploy" in note for note in notes)
+    assert any("Add [deploy.production]" in note for note in notes)
+    for name in (".github/workflows/deliver.yml", "slipway.toml"):
+        (tmp_path / name).unlink()
+    assert not any("is there" in note for note in said(tmp_path, "--target", "compose")["notes"])
+    assert not any("is there" in note for note in said(tmp_path, "--target", "compose")["notes"])
 
 
 def test_one_project_of_many(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`slipway update`: three versions of a copied kit become one, and no line of anybody's is lost."""
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -134,6 +135,21 @@ def test_nothing_is_written_before_it_was_shown_and_agreed_to(copy: Path) -> Non
         assert (result.exit_code, contents(copy)) == (0, before)
         assert "+line three" in result.output
     assert "--yes" in result.output
+
+
+def test_it_is_said_as_json_and_nothing_is_asked(copy: Path) -> None:
+    before = contents(copy)
+    shown = call(copy, "--json")
+    assert (shown.exit_code, contents(copy)) == (0, before)
+    said = json.loads(shown.stdout)["update"]
+    assert (said["from"]["version"], said["to"]["version"]) == ("1.0.0", "2.0.0")
+    assert {change["path"]: change["kind"] for change in said["changes"]} == {
+        "scripts/pyproject.toml": "changed", "scripts/slipway/gone.py": "removed", "scripts/slipway/new.py": "added",
+        "scripts/slipway/stage.py": "changed",
+    }  # fmt: skip
+    assert said["conflicts"] == [] and len(said["breaking"]) == 3
+    assert call(copy, "--json", "--yes").exit_code == 0
+    assert contents(copy) != before
 
 
 def test_edits_elsewhere_in_a_file_are_kept(copy: Path) -> None:
