@@ -13,6 +13,7 @@ from slipway import config, github
 from slipway.errors import ExitCode, NotReady
 from slipway.image import context as build_context
 from slipway.image.reference import Repository, repository, slug
+from slipway.pipeline import deploys
 from slipway.pipeline import folder as folders
 from slipway.pipeline.graph import Selection
 from slipway.pipeline.result import (
@@ -70,6 +71,7 @@ async def conclude(scheduler: Scheduler, context: Context, started: datetime, mi
         await docker.remove(f"label={RUN_LABEL}={context.run_id}")
     result = _result(scheduler, context, started, missing, interrupted)
     _write(context.folder, result)
+    deploys.record(context.state, result)
     scheduler.emit(Event(kind=Kind.RUN_FINISHED, at=result.seconds, run=result))
     if interrupted:
         for number in SIGNALS:

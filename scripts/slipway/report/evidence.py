@@ -9,7 +9,9 @@ from pathlib import Path
 import msgspec
 
 from slipway.errors import UsageError
+from slipway.pipeline import deploys
 from slipway.pipeline import folder as folders
+from slipway.pipeline.deploys import Deploy
 from slipway.pipeline.result import RunResult, StageResult
 from slipway.policy import junit
 from slipway.report.text import legible
@@ -54,6 +56,7 @@ class Evidence:
     coverage: list[junit.Covered] = field(default_factory=list)
     packages: list[tuple[str, Package]] = field(default_factory=list)  # with its kind: debian, python-pkg …
     logs: dict[str, Log] = field(default_factory=dict)
+    deploys: list[Deploy] = field(default_factory=list)  # up to this run, oldest first
 
 
 def gather(folder: Path) -> Evidence:
@@ -68,7 +71,7 @@ def gather(folder: Path) -> Evidence:
     coverage = junit.files(origin["test"] / "test" / "coverage.xml") if "test" in origin else []
     logs = {name: log for name, place in origin.items() if (log := _log(place, name))}
     earlier = itertools.takewhile(lambda other: other.id != run.id, runs(folder.parent))
-    return Evidence(run, folder, tuple(earlier), cases, coverage, packages(folder, run), logs)
+    return Evidence(run, folder, tuple(earlier), cases, coverage, packages(folder, run), logs, _deploys(folder, run))
 
 
 def read(folder: Path) -> RunResult:
@@ -142,6 +145,12 @@ def _origin(folder: Path, stage: StageResult) -> Path:
 
 def _cases(origin: dict[str, Path], name: str) -> list[junit.Case]:
     return junit.cases(origin[name] / name) if name in origin else []
+
+
+def _deploys(folder: Path, run: RunResult) -> list[Deploy]:
+    known = deploys.read(folder.parent.parent)
+    before = [deploy for deploy in known if deploy.at <= run.started and deploy.run != run.id]
+    return [*before, *deploys.of(run)]
 
 
 def packages(folder: Path, run: RunResult) -> list[tuple[str, Package]]:

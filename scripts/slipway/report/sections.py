@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from markupsafe import Markup
 
 from slipway.image.reference import short
+from slipway.pipeline.deploys import Deploy
 from slipway.pipeline.result import RunResult, StageResult
 from slipway.policy.finding import Finding, severe
 from slipway.policy.junit import SLOWEST, Case
@@ -210,11 +211,11 @@ def packages(found: Sequence[tuple[str, Package]], changed: Sequence[str]) -> Ma
     return section("packages", "Software bill of materials", *parts, whole)
 
 
-def deploys(done: Sequence[history.Deploy]) -> Markup:
+def deploys(done: Sequence[Deploy]) -> Markup:
     """What runs where, and how it came there."""
     if not done:
         return EMPTY
-    now = history.running(done)
+    now = {deploy.environment: deploy for deploy in done}  # the last of each
     lines = join(
         html("<li><b>{}</b>: {} {}</li>", name, _now(deploy), link(deploy.url)) for name, deploy in now.items()
     )
@@ -226,13 +227,13 @@ def deploys(done: Sequence[history.Deploy]) -> Markup:
         for d in reversed(done)
     ]  # fmt: skip
     heads = ("When (UTC)", "Environment", "Result", "Image", "Run")
-    runs_now = html('<p>By what these runs came to, there runs now:</p><ul class="now">{}</ul>', lines)
+    runs_now = html('<p>By what was deployed from here, there runs now:</p><ul class="now">{}</ul>', lines)
     return section(
         "deploys", "Deploys", runs_now, folded(count(len(rows), "deploy"), table("The last first", heads, rows))
     )
 
 
-def _now(deploy: history.Deploy) -> object:
+def _now(deploy: Deploy) -> object:
     if deploy.now:
         return html("<code>{}</code>", short(deploy.now))
     return "not known, a person must look" if deploy.result == "needs-human" else "nothing"

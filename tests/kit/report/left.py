@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
+from slipway.pipeline import deploys
 from slipway.pipeline.result import ImageResult, RunResult, SourceResult, StageResult, encode
 from slipway.policy.finding import Finding
 
@@ -81,6 +82,7 @@ def write(root: Path, run: RunResult, **files: str) -> Path:
     latest = root / ".slipway" / "latest"
     latest.unlink(missing_ok=True)
     latest.symlink_to(Path("runs") / run.id)
+    deploys.record(root / ".slipway", run)
     return folder
 
 

@@ -4,6 +4,7 @@ import ast
 import base64
 import hashlib
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -167,6 +168,10 @@ def test_what_runs_where_after_a_deploy_went_wrong(tmp_path: Path) -> None:
     assert "staging: sha256:41aa…07be http://u" in text
     assert "production: not known, a person must look http://u" in text
     assert "4 deploys" in text and text.index("rolled-back") < text.index("needs-human")
+    for number in (1, 2, 3):
+        shutil.rmtree(folder.parent / f"20261121-080{number}00-abcd")
+    assert "4 deploys" in Reader(rendered(folder)).text, "the folders of runs go, what they deployed stays"
+    assert "1 deploy" in Reader(rendered(shutil.copytree(folder, tmp_path / "a" / "b" / "alone"))).text
 
 
 def test_what_a_reused_stage_left_is_in_the_run_it_comes_from(tmp_path: Path) -> None:
