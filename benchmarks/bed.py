@@ -9,22 +9,18 @@ import json
 import os
 import secrets
 import shutil
-import signal
-import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from machine import LIMIT, ROOT, Failed, answers, end, free_ports, remove, rows, watch
 from slipway.errors import NotReady
 from slipway.tools import database, docker, images, provision, registry
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
-LIMIT = 600  # seconds for any one command
 CHANGED = "app/__init__.py"  # the file of which a comment changes
 # What the tutorial's image cannot pass, however well it serves: it runs as root, carries pip, digests no file and
 # has no health check or label of its own. All three sides leave these out, so that all do the same work.
@@ -40,10 +36,6 @@ IMAGE_TESTS = (
 SLOW_TESTS = ("test_container.py", "test_without_database.py")
 
 
-class Failed(Exception):
-    """A command of the benchmark failed: its figure would mean nothing."""
-
-
 class Bed:
     """The copies `ours`, `seed` and `careful`, and how to run something in them."""
 
@@ -55,7 +47,7 @@ class Bed:
         self.folder = Path(tempfile.mkdtemp(prefix="slipway-bench-"))
         self.name = f"bench-{secrets.token_hex(3)}"
         self.log = self.folder / "commands.log"
-        self.registry_port, *app_ports = _free_ports(4)
+        self.registry_port, *app_ports = free_ports(4)
         self.registry = f"localhost:{self.registry_port}"
         self.ports = dict(zip(("ours", "seed", "careful"), app_ports, strict=True))
         self.path = {side: self.folder / f"{self.name}-{side}" for side in self.ports}
@@ -84,10 +76,10 @@ class Bed:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
             try:
-                peak = _watch(process, begun) if memory else 0.0
+                peak = watch(process, begun) if memory else 0.0
                 process.wait(LIMIT)
             except BaseException:
-                _end(process)
+                end(process)
                 raise
             seconds = time.perf_counter() - begun
         if process.returncode:
@@ -174,7 +166,7 @@ class Bed:
             "docker", "run", "--detach", "--init", "--name", f"{self.name}-registry", "--label", registry.ROLE,
             "--publish", f"127.0.0.1:{self.registry_port}:5000", self.images["REGISTRY_IMAGE"],
         )  # fmt: skip
-        _wait_for(self.registry_port)
+        answers(self.registry_port)
 
     def _seed(self, path: Path) -> None:
         for file in ("Dockerfile", ".dockerignore"):
@@ -195,25 +187,15 @@ class Bed:
             return project in ours or run in runs or self.name in project
 
         project = '{{.Label "com.docker.compose.project"}}'
-        boxes = _rows("ps", "--all", "--format", f'{{{{.ID}}}}|{project}|{{{{.Label "slipway.run"}}}}|{{{{.Names}}}}')
-        _remove("rm -fv", [box[0] for box in boxes if is_ours(box[1], box[2]) or self.name in box[3]])
+        boxes = rows("ps", "--all", "--format", f'{{{{.ID}}}}|{project}|{{{{.Label "slipway.run"}}}}|{{{{.Names}}}}')
+        remove("rm -fv", [box[0] for box in boxes if is_ours(box[1], box[2]) or self.name in box[3]])
         for kind, name, removal in (("network", "ID", "network rm"), ("volume", "Name", "volume rm -f")):
-            rows = _rows(kind, "ls", "--format", f"{{{{.{name}}}}}|{project}")
-            _remove(removal, [row[0] for row in rows if is_ours(row[1])])
-        tags = _rows("image", "ls", "--digests", "--format", "{{.Repository}}|{{.Tag}}|{{.Digest}}")
+            found = rows(kind, "ls", "--format", f"{{{{.{name}}}}}|{project}")
+            remove(removal, [row[0] for row in found if is_ours(row[1])])
+        tags = rows("image", "ls", "--digests", "--format", "{{.Repository}}|{{.Tag}}|{{.Digest}}")
         mine = [tag for tag in tags if self.name in tag[0] or tag[0].startswith(f"{self.registry}/")]
-        _remove("rmi -f", [f"{name}@{digest}" if tag == "<none>" else f"{name}:{tag}" for name, tag, digest in mine])
+        remove("rmi -f", [f"{name}@{digest}" if tag == "<none>" else f"{name}:{tag}" for name, tag, digest in mine])
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _rows(*command: str) -> list[list[str]]:
-    done = subprocess.run(["docker", *command], capture_output=True, text=True, timeout=60, check=False)
-    return [line.split("|") for line in done.stdout.splitlines()]
-
-
-def _remove(command: str, names: list[str]) -> None:
-    if names:
-        subprocess.run(["docker", *command.split(), *names], capture_output=True, timeout=120, check=False)
 
 
 def _copy(path: Path) -> None:
@@ -246,55 +228,3 @@ async def _tools(root: Path, log: Path) -> tuple[Mapping[str, str], Path, Path, 
     except NotReady:
         data = None
     return chosen.variables, hadolint, trivy, data
-
-
-def _free_ports(number: int) -> list[int]:
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    ports = [s.getsockname()[1] for s in held]
-    for s in held:
-        s.close()
-    return ports
-
-
-def _wait_for(port: int) -> None:
-    import urllib.request
-
-    for _ in range(200):
-        with suppress(OSError):
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/", timeout=2).close()
-            return
-        time.sleep(0.05)
-    raise Failed("the registry of the benchmark does not answer")
-
-
-def _watch(process: "subprocess.Popen[bytes]", begun: float) -> float:
-    """The largest memory (MB) that the process itself ever held; its children do not count."""
-    peak = 0.0
-    while process.poll() is None:
-        with suppress(OSError, StopIteration, IndexError):
-            status = Path(f"/proc/{process.pid}/status").read_text().splitlines()
-            peak = max(peak, int(next(line for line in status if line.startswith("VmHWM")).split()[1]) / 1000)
-        if time.perf_counter() - begun > LIMIT:
-            raise subprocess.TimeoutExpired(process.args, LIMIT)
-        time.sleep(0.02)
-    return peak
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """As Ctrl-C would, with time to tidy up; then for certain."""
-    for number, patience in ((signal.SIGINT, 15), (signal.SIGKILL, 5)):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(patience)
-            return
-
-
-def said(*command: str, first: bool = True) -> str:
-    """What a command prints, for the record of versions; empty where it is not there."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, cwd=ROOT)
-    except OSError:
-        return ""
-    lines: Sequence[str] = done.stdout.strip().splitlines()
-    return lines[0] if first and lines else "\n".join(lines)

@@ -17,7 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bed import CHANGED, ROOT
+from bed import CHANGED
+
+from machine import ROOT
 
 sys.path.insert(0, str(ROOT / "tests" / "kit"))
 

@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import layer_cache
-from bed import ROOT
+
+from machine import ROOT
 
 sys.path.insert(0, str(ROOT / "tests" / "kit"))
 

@@ -12,17 +12,19 @@ import platform
 import re
 import secrets
 import signal
-import statistics
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bed import HERE, Bed, Failed, said
+import scan
+from bed import HERE, Bed
 from chain import explained
+from goals import GOALS, Figures, limits, table
 
+from machine import Failed, said
 from slipway.errors import SlipwayError
 from slipway.pipeline.graph import STAGES
 
@@ -46,87 +48,13 @@ server.kill()
 """
 
 
-@dataclass(frozen=True)
-class Goal:
-    """What a figure is held against."""
-
-    id: str
-    about: str
-    peer: str
-    goal: float
-    # How the pair (ours, peer) gives the ratio; at least the goal is wanted, or at most.
-    at_most: bool = False
-
-    def ratio(self, ours: float, peer: float) -> float:
-        return ours / peer if self.at_most else peer / ours
-
-
-GOALS = {
-    goal.id: goal
-    for goal in (
-        Goal("G1", "whole run, warm, nothing reused", "seed-style script", 4.5),
-        Goal("G2", "whole run, warm, nothing reused", "careful script", 2.2),
-        Goal("G3", "whole run, nothing changed", "seed-style script", 40),
-        Goal("G4", "whole run after a source change", "seed-style script", 5.5),
-        Goal("G4-careful", "whole run after a source change", "careful script", 2.3),
-        Goal("G5", "image after a source change", "tutorial's Dockerfile", 12),
-        Goal("G6", "build stage, nothing changed", "bare docker buildx build", 1.25, at_most=True),
-        Goal("G7", "share of the run that is Slipway's own", "longest chain of commands", 0.10, at_most=True),
-        Goal("G8", "db, cache and web healthy", "same stack, checks each 5 s", 5),
-        Goal("G8-default", "db, cache and web healthy", "same stack, checks each 30 s", 20),
-        Goal("G12", "gunicorn's start to the first 200", "same image, no bytecode", 2.5),
-    )
-}
-HELP_SECONDS, MEMORY_MB, OVERHEAD_SECONDS = 0.25, 80.0, 0.3
-
-
-@dataclass
-class Figures:
-    """What one goal came to."""
-
-    goal: Goal
-    ours: list[float] = field(default_factory=list)
-    peer: list[float] = field(default_factory=list)
-    more: dict[str, Any] = field(default_factory=dict)
-
-    def add(self, ours: float, peer: float) -> None:
-        self.ours.append(ours)
-        self.peer.append(peer)
-
-    @property
-    def ratios(self) -> list[float]:
-        if self.goal.id == "G7":  # what the chain does not explain, of the whole
-            return [1 - chain / wall for wall, chain in zip(self.ours, self.peer, strict=True)]
-        return [self.goal.ratio(a, b) for a, b in zip(self.ours, self.peer, strict=True)]
-
-    @property
-    def ratio(self) -> float:
-        return statistics.median(self.ratios)
-
-    @property
-    def reached(self) -> bool:
-        if self.goal.id == "G7":
-            own = statistics.median(w - c for w, c in zip(self.ours, self.peer, strict=True))
-            return self.ratio <= self.goal.goal or own <= OVERHEAD_SECONDS
-        return self.ratio <= self.goal.goal if self.goal.at_most else self.ratio >= self.goal.goal
-
-    def record(self) -> dict[str, Any]:
-        return {
-            "id": self.goal.id, "ratio": round(self.ratio, 3), "goal": self.goal.goal,
-            "ours": [round(s, 3) for s in self.ours], "peer": [round(s, 3) for s in self.peer],
-            "ratios": [round(r, 3) for r in self.ratios], "at_most": self.goal.at_most, "reached": self.reached,
-            "about": self.goal.about, "against": self.goal.peer, **self.more,
-        }  # fmt: skip
-
-
 class Bench:
     """The measurements. Each takes its turns in rounds; the first round warms up and is not counted."""
 
     def __init__(self, bed: Bed, pairs: int, wanted: set[str]) -> None:
         self.bed, self.pairs, self.wanted = bed, pairs, wanted
         self.figures = {name: Figures(GOALS[name]) for name in GOALS if name in wanted}
-        self.memory: list[float] = []
-        self.help: list[float] = []
+        self.measured: dict[str, list[float]] = {"help": [], "memory": [], "views": []}
         self.load: list[tuple[str, list[float]]] = []
 
     def rounds(self, name: str, turn: Callable[[bool], None]) -> None:
@@ -147,7 +75,7 @@ class Bench:
     def slipway(self, *arguments: str, memory: bool = False) -> float:
         seconds, peak = self.bed.run(self.bed.slipway, "run", *arguments, memory=memory)
         if memory:
-            self.memory.append(peak)
+            self.measured["memory"].append(peak)
         return seconds
 
     def stage(self, name: str) -> float:
@@ -172,9 +100,18 @@ class Bench:
         if self.want("G12"):
             self._without_bytecode()
             self.rounds("G12", self._start)
+        for name in ("scan", "scan-kept"):
+            if self.want(name):
+                self.rounds(name, partial(self._scan, name))
         for number in range(self.pairs + 1):
             seconds, _ = self.bed.run(self.bed.slipway, "--help")
-            self.help += [seconds] if number else []
+            views = scan.views() if self.want("scan") else 0.0
+            self.measured["help"] += [seconds] if number else []
+            self.measured["views"] += [views] if number and views else []
+
+    def _scan(self, name: str, counted: bool) -> None:
+        ours, peer = scan.pair(self.bed, kept=name == "scan-kept")
+        self.add(name, ours, peer, counted)
 
     def _whole(self, counted: bool) -> None:
         # One round of four in turn: the same run of the script is the pair of two of ours.
@@ -274,49 +211,15 @@ class Bench:
     # What came of it
 
     def record(self) -> dict[str, Any]:
-        limits = [("help", "seconds", self.help, HELP_SECONDS), ("memory", "MB", self.memory, MEMORY_MB)]
         return {
             "results": [f.record() for f in self.figures.values() if f.ours],
-            "limits": [
-                {"id": name, "median": round(statistics.median(values), 3), "limit": limit, "unit": unit,
-                 "values": [round(v, 3) for v in values], "reached": statistics.median(values) <= limit}
-                for name, unit, values, limit in limits if values
-            ],
+            "limits": limits(self.measured),
             "versions": versions(self.bed),
             "load": self.load,
-        }  # fmt: skip
+        }
 
     def table(self) -> str:
-        rows = [("", "what", "ours, s (min–max)", "peer, s (min–max)", "ratio (min–max)", "goal", "")]
-        for f in self.figures.values():
-            if not f.ours:
-                continue
-            sign, unit, scale = "≤" if f.goal.at_most else "≥", "x", 1
-            if f.goal.id == "G7":
-                unit, scale = " %", 100
-            rows.append((
-                f.goal.id, f"{f.goal.about} / {f.goal.peer}", _spread(f.ours), _spread(f.peer),
-                _spread([r * scale for r in f.ratios], unit), f"{sign} {f.goal.goal * scale:g}{unit}", _word(f.reached),
-            ))  # fmt: skip
-        for name, values, limit, unit in (
-            ("slipway --help", self.help, HELP_SECONDS, " s"),
-            ("memory of slipway itself, at its peak", self.memory, MEMORY_MB, " MB"),
-        ):
-            if values:
-                reached = _word(statistics.median(values) <= limit)
-                rows.append(("", name, _spread(values, unit), "", "", f"≤ {limit:g}{unit}", reached))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-        return "\n".join(line.rstrip() for line in lines)
-
-
-def _spread(values: list[float], unit: str = "") -> str:
-    digits = 2 if max(values) < 100 else 0
-    return f"{statistics.median(values):.{digits}f}{unit} ({min(values):.{digits}f}–{max(values):.{digits}f})"
-
-
-def _word(reached: bool) -> str:
-    return "reached" if reached else "MISSED"
+        return table(list(self.figures.values()), self.measured)
 
 
 def _say(text: str) -> None:

@@ -31,26 +31,25 @@ def ci() -> None:
 
 @ci.command()
 def cache() -> None:
-    """Decide on the layer cache. CACHE is auto, read-only or off."""
+    """Decide on the layer cache and the scan's baseline. CACHE is auto, read-only or off."""
     from slipway import config, github
     from slipway.github import cache as layers
     from slipway.github import files
 
     root = Path.cwd()
-    build = config.load(root).build
-    chosen = layers.decide(
-        os.environ.get("CACHE", "auto"),
-        github.event(),
-        root,
-        [root / build.dockerfile, root / build.bake],
-        platform.machine(),
-    )
-    folder = str(_folder() / "layers")
+    settings, event = config.load(root), github.event()
+    files_of_build = [root / settings.build.dockerfile, root / settings.build.bake]
+    chosen = layers.decide(os.environ.get("CACHE", "auto"), event, root, files_of_build, platform.machine())
+    subject = f"{files.place(root, config.FILE)} {settings.image.name} {','.join(settings.image.platforms)}"
+    key, prefix = layers.baseline(event, subject, platform.machine(), github.attempt())
+    folder, gate = str(_folder() / "layers"), settings.scan.gate
     files.outputs(
         {
             "key": chosen.key, "restore-keys": chosen.prefix, "path": folder,
             "from": folder if chosen.restore else "", "to": folder if chosen.save else "",
             "restore": str(chosen.restore).lower(), "save": str(chosen.save).lower(),
+            "baseline": str(_folder() / "baseline.json") if key and gate == "new" else "",
+            "baseline-key": key, "baseline-prefix": prefix,
         }
     )  # fmt: skip
     read, written = ["" if yes else "not " for yes in (chosen.restore, chosen.save)]
@@ -59,12 +58,13 @@ def cache() -> None:
 
 @ci.command()
 def login() -> None:
-    """Log in to registries.
+    """Log in to registries and hosts.
 
-    Those of REGISTRY_AUTH, and ghcr.io with GHCR_TOKEN; the credentials stay in a folder of this job.
+    Registries: those of REGISTRY_AUTH, and ghcr.io with GHCR_TOKEN. Hosts: by SSH_KEY, those of SSH_KNOWN_HOSTS.
+    All of it stays in a folder of this job.
     """
     from slipway.github import commands, files
-    from slipway.tools import remote
+    from slipway.tools import remote, ssh
 
     wanted = remote.credentials(os.environ.get("REGISTRY_AUTH", ""))
     if token := os.environ.get("GHCR_TOKEN"):
@@ -76,6 +76,10 @@ def login() -> None:
         click.echo(f"logged in to {registry} as {user}")
     if wanted:
         files.environment(remote.configuration(folder))
+    if key := os.environ.get("SSH_KEY"):
+        click.echo("\n".join(commands.mask(key)))
+        files.path(ssh.install(_folder() / "ssh", key, os.environ.get("SSH_KNOWN_HOSTS", "")))
+        click.echo("SSH: key and known hosts are in place")
 
 
 @ci.command()
@@ -139,6 +143,23 @@ def issue() -> None:
     body = f"{summary.code(image)}: **{summary.text(status)}**\n\n{summary.last(Path.cwd(), issues.BODY)}"
     name = image.partition("@")[0]
     click.echo(asyncio.run(issues.keep(github.event().repository, name, body, red=status != "passed")))
+
+
+@ci.command()
+def record() -> None:
+    """Tell GitHub of the last deploy.
+
+    Only where the job is granted it: its digest, and what ran before, stand in the payload.
+    """
+    from slipway import github
+    from slipway.deploy import record as records
+    from slipway.pipeline import folder, recorded
+
+    found = records.read(Path.cwd() / folder.NAME)
+    if not found:
+        raise UsageError("nothing was deployed in this folder. The step before this one should have; see its log.")
+    event = github.event()
+    click.echo(asyncio.run(recorded.keep(event.repository, event.sha, found[-1], github.run_url())))
 
 
 @ci.command()

@@ -8,8 +8,10 @@ from typing import Literal
 import click
 
 from slipway import __version__, look
+from slipway.adopt import init, update
 from slipway.ci import ci
 from slipway.db import db
+from slipway.delivery import deploy, promote, rollback, status
 from slipway.errors import ExitCode, SlipwayError
 from slipway.options import CONTEXT, directory, examples
 
@@ -36,7 +38,7 @@ class Group(click.Group):
             self._fail(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), ExitCode.NOT_READY)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The commands alone, so that they fit one screen: the two options stand in the first line."""
+        """The commands alone: there are many, and the two options stand in the first line."""
         self.format_commands(ctx, formatter)
 
     @staticmethod
@@ -54,6 +56,7 @@ class Group(click.Group):
     cls=Group,
     context_settings=CONTEXT,
     options_metavar="[--version] [--help]",
+    subcommand_metavar="COMMAND …",
     epilog=examples("slipway run", "slipway plan -C ../shop"),
 )
 @click.version_option(__version__, prog_name="slipway")
@@ -93,11 +96,14 @@ def run(
     from slipway.pipeline import plan as plans
     from slipway.pipeline import run as runs
     from slipway.report import listen
+    from slipway.stages import place
+    from slipway.stages.base import Delivery
 
     root = directory.resolve()
     selection = graph.select(stages, until, skip, start, fresh)
     settings = config.load(root)
-    options = runs.Options(selection, environment, keep_going, _build_secrets())
+    delivery = Delivery(credentials=place.take())
+    options = runs.Options(selection, environment, keep_going, _build_secrets(), delivery)
     if dry_run:
         listen.show_plan(*asyncio.run(plans.plan(root, settings, options)), as_json)
         return
@@ -133,38 +139,6 @@ def plan(as_json: bool, directory: Path) -> None:
     root = directory.resolve()
     options = runs.Options(graph.select())
     listen.show_plan(*asyncio.run(plans.plan(root, config.load(root), options)), as_json)
-
-
-@main.command(epilog=examples("slipway deploy local", "slipway deploy production ghcr.io/acme/shop@sha256:…"))
-@click.argument("environment", metavar="[ENV]", required=False)
-@click.argument("reference", metavar="[IMAGE@DIGEST]", required=False)
-@click.option(
-    "--provenance",
-    type=click.Choice(["auto", "always", "never"]),
-    default="auto",
-    help="Verify who built it: on a runner, always, or never.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line.")
-@directory
-def deploy(
-    environment: str | None,
-    reference: str | None,
-    provenance: Literal["auto", "always", "never"],
-    as_json: bool,
-    directory: Path,
-) -> None:
-    """Bring a published image up, prove it, or go back.
-
-    ENV is an environment of slipway.toml; IMAGE@DIGEST is by default what was built here last.
-    """
-    from slipway import config
-    from slipway.pipeline import deployment
-    from slipway.report import listen
-
-    root = directory.resolve()
-    with listen.listener(root, as_json) as emit:
-        result = asyncio.run(deployment.deploy(root, config.load(root), environment, reference, emit, provenance))
-    sys.exit(result.exit_code)
 
 
 @main.command(
@@ -228,7 +202,7 @@ def check(
     sarif: Path | None,
     directory: Path,
 ) -> None:
-    """Say what GitHub would refuse in these workflows, before the push.
+    """Say what GitHub would refuse in these workflows before a push.
 
     FILES are by default .github/workflows/*.yml and .github/actions/*/action.yml of the project.
     """
@@ -278,10 +252,12 @@ def doctor(as_json: bool, directory: Path) -> None:
     sys.exit(ExitCode.NOT_READY if any(check.level == "missing" for check in checks) else ExitCode.PASSED)
 
 
+main.add_command(init)
+main.add_command(update)
 main.add_command(ci)
 main.add_command(db)
-main.add_command(look.report)
-main.add_command(look.runs)
+for command in (deploy, promote, rollback, status, look.report, look.runs):
+    main.add_command(command)
 
 
 if __name__ == "__main__":

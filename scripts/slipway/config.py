@@ -20,6 +20,7 @@ from slipway import mistakes
 from slipway.errors import UsageError
 
 FILE = "slipway.toml"
+LOCAL_URL = "http://127.0.0.1:8000"
 Duration = Annotated[str, Meta(pattern=r"^[1-9][0-9]*(s|m|h)$", examples=["90s", "15m", "48h"])]
 UrlPath = Annotated[str, Meta(pattern=r"^(/.*)?$", examples=["/readyz"])]
 Port = Annotated[int, Meta(ge=1, le=65535)]
@@ -94,6 +95,14 @@ class ScanTable(Table, frozen=True):
         Literal["CRITICAL", "HIGH", "MEDIUM", "LOW"], Meta(description="least severity that stops an image")
     ] = "HIGH"
     unfixed: Annotated[Literal["report", "fail"], Meta(description="what a finding without a fix does")] = "report"
+    gate: Annotated[
+        Literal["all", "new"],
+        Meta(description="'new': what the default branch has already is listed and does not stop"),
+    ] = "all"
+    baseline: Annotated[
+        str,
+        Meta(description="file with what the default branch has; default: .slipway/baseline.json, on a runner none"),
+    ] = ""
     packages: Annotated[
         str, Meta(description="file that says which Python packages the image must hold: 'auto', 'none' or its name")
     ] = "auto"
@@ -117,14 +126,31 @@ class PublishTable(Table, frozen=True):
 class DeployTable(Table, frozen=True):
     """[deploy.<environment>]: where it runs, and how it is proven to."""
 
-    target: Annotated[Literal["compose"], Meta(description="kind of place: docker compose on this machine")] = "compose"
-    url: Annotated[str, Meta(description="where the app answers; its port is the one published")] = (
-        "http://127.0.0.1:8000"
-    )
+    target: Annotated[
+        Literal["compose", "render", "railway", "command"],
+        Meta(description="kind of place: docker compose here or on `host`, Render, Railway, or a command of your own"),
+    ] = "compose"
+    url: Annotated[
+        str, Meta(description=f"where the app answers; default: what the platform says, else {LOCAL_URL}")
+    ] = ""
+    host: Annotated[
+        str, Meta(description="compose: engine of another machine", examples=["ssh://deploy@shop.example"])
+    ] = ""
+    command: Annotated[str, Meta(description="command: what deploys SLIPWAY_IMAGE; exit code 0: it runs")] = ""
+    platform_environment: Annotated[
+        str, Meta(description="Railway: id of the environment; default: the project token's")
+    ] = ""
+    pre_deploy: Annotated[
+        str, Meta(description="Render, Railway: command that runs before a new version takes traffic")
+    ] = ""
+    api: Annotated[str, Meta(description="Render, Railway: another address of the API")] = ""
+    deadline: Annotated[Duration, Meta(description="how long a platform may take until it calls a deploy live")] = "20m"
     compose: Annotated[str, Meta(description="compose file; without one, the image runs by itself")] = (
         "docker-compose.yml"
     )
-    service: Annotated[str, Meta(description="the service that is the app")] = "web"
+    service: Annotated[
+        str, Meta(description="compose: the service that is the app (default: web); Render, Railway: its id")
+    ] = ""
     migrate: Annotated[str, Meta(description="one-shot service that runs before a new version takes traffic")] = (
         "migrate"
     )
@@ -137,7 +163,26 @@ class DeployTable(Table, frozen=True):
     checks: Annotated[int, Meta(ge=1, le=20, description="answers in a row that count as live")] = 3
     timeout: Annotated[Duration, Meta(description="how long a new version may take to answer right")] = "2m"
 
+    @property
+    def address(self) -> str:
+        """Where the app answers, as far as that is known before anybody was asked."""
+        return self.url or (LOCAL_URL if self.target in ("compose", "command") and not self.host else "")
+
     def __post_init__(self) -> None:
+        if self.target == "render" and not self.service.startswith("srv-"):
+            raise ValueError(f'`service` "{self.service}" is not the id of a service of Render, such as srv-…')
+        if self.target == "railway" and not self.service:
+            raise ValueError("`service` is missing: the id of a service of Railway")
+        if self.target == "command" and not self.command:
+            raise ValueError("`command` is missing: what deploys the image")
+        if self.host and (self.target != "compose" or not self.host.startswith(("ssh://", "unix://", "tcp://"))):
+            raise ValueError(
+                f'`host` "{self.host}" is not an engine of target compose, such as ssh://deploy@shop.example'
+            )
+        if self.host and not self.url:
+            raise ValueError("`url` is missing: where the app on `host` answers")
+        if not self.url:
+            return
         try:
             parts = urlsplit(self.url)
             usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -239,7 +284,7 @@ def _lay_port(tables: dict[str, Any], port: str) -> None:
     if not isinstance(deploy, dict) or (deploy and "local" not in deploy):
         return
     local = deploy.setdefault("local", {})
-    url = local.setdefault("url", DeployTable().url) if isinstance(local, dict) else None
+    url = local.setdefault("url", LOCAL_URL) if isinstance(local, dict) else None
     if isinstance(url, str):
         with contextlib.suppress(ValueError):  # not a URL: said when the whole is validated
             parts = urlsplit(url)

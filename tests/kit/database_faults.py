@@ -23,7 +23,11 @@ from typing import Any, Literal
 
 import trivydb
 
+from slipway.tools.artifact import Limits
+
 MEDIA_TYPE = "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip"
+SHORT = Limits(connect=5, silence=0.3, whole=20, pause=0, patience=2, compressed=10**9, unpacked=10_000_000)
+BRIEF = Limits(connect=5, silence=5, whole=0.5, pause=0, patience=2)  # for what is never silent, and never done
 OCI = "application/vnd.oci.image.manifest.v1+json"
 
 

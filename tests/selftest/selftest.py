@@ -13,63 +13,16 @@ import subprocess
 import sys
 import time
 import tomllib
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from asking import Api, Check, Stop, send
+from judging import EXPECTED, jobs_of, judge, moment, span
 
 REPOSITORY = Path(__file__).parents[2]
 POLL = 15  # seconds
 APPEARS, ENDS = 5 * 60, 40 * 60  # seconds until a run that was dispatched is listed, and until it has ended
-
-
-@dataclass(frozen=True)
-class Check:
-    """One expectation."""
-
-    what: str
-    wrong: str = ""  # why it does not hold; empty: it does
-
-
-class Stop(Exception):
-    """Nothing more can be asserted."""
-
-
-@dataclass(frozen=True)
-class Expected:
-    """How a job of another run must end."""
-
-    conclusion: str = "failure"
-    step: str = ""  # the step that ends it; none after it may have done anything
-    says: str = ""  # in an annotation of that job
-    file: str = ""  # that the annotation stands beside
-    minutes: float = 0  # it must not have taken longer
-
-
-GREEN = Expected("success")
-STAGE = "Run the stage"
-EXPECTED = {
-    "selftest-platform": {
-        "Refused": GREEN,
-        "Secret present": GREEN,
-        "Secret absent": GREEN,
-        "Cache": GREEN,
-    },
-    "selftest-broken": {
-        "bad-dockerfile / Lint": Expected(step=STAGE, says="DL3000", file="tests/selftest/bad-dockerfile/Dockerfile"),
-        "failing-test / Test": Expected(step=STAGE, says="test_price"),
-        "vulnerable / Scan": Expected(step=STAGE, says="CVE-2024-1135"),
-        "ill-stack / Integration": Expected(step=STAGE, says="web"),
-        # GitHub calls a job that exceeds its time "cancelled".
-        "slow / Test": Expected("cancelled", step=STAGE, minutes=6),
-        "verify / Verify": GREEN,
-        "other-digest / Publish": Expected(step="Push, and read the digest back", says="swapped or mixed up"),
-        "unpublished / Deploy": Expected(step="Deploy", says="cannot be pulled"),
-    },
-}
 WRITES: dict[str, tuple[str, dict[str, Any]]] = {
     "make a branch": ("/git/refs", {"ref": "refs/heads/selftest-refused", "sha": "{sha}"}),
     "set a commit's status": ("/statuses/{sha}", {"state": "success", "context": "selftest-refused"}),
@@ -78,43 +31,6 @@ WRITES: dict[str, tuple[str, dict[str, Any]]] = {
     "make a deployment": ("/deployments", {"ref": "{sha}", "environment": "selftest-refused"}),
     "start a workflow": ("/actions/workflows/selftest-broken.yml/dispatches", {"ref": "{sha}"}),
 }
-
-
-class Api:
-    """GitHub's API below this repository, with the job's token."""
-
-    def __init__(self) -> None:
-        self._root = f"{os.environ['GITHUB_API_URL']}/repos/{os.environ['GITHUB_REPOSITORY']}"
-
-    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
-        """Status and body of one answer."""
-        return send(method, self._root + path, f"Bearer {os.environ['GH_TOKEN']}", body)
-
-    def get(self, path: str) -> Any:
-        """What is there, as JSON; a server's moment of weakness is waited for."""
-        for pause in (5, 15, 0):
-            status, body = self.ask("GET", path)
-            if status < 500:
-                break
-            time.sleep(pause)
-        if status != 200:
-            raise Stop(f"GET {path}: HTTP {status} {body[:300].decode(errors='replace')}")
-        return json.loads(body)
-
-
-def send(method: str, url: str, authorization: str, body: Any = None) -> tuple[int, bytes]:
-    """One request; an answer that is an error is an answer."""
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Accept": "application/vnd.github+json"}, method=method)
-    # Logs are on another host: the token must not follow the redirect.
-    request.add_unredirected_header("Authorization", authorization)
-    try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return answer.status, answer.read()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read()
-    except OSError as error:
-        return 599, str(error).encode()
 
 
 def refused(api: Api) -> Iterator[Check]:
@@ -206,7 +122,7 @@ def dispatch(api: Api) -> Iterator[Check]:
     _wait(ended, ENDS, f"{run['html_url']} does not end")
     same = run["head_sha"] == os.environ["GITHUB_SHA"]
     yield Check("it ran this very commit", "" if same else f"it ran {run['head_sha']}: the branch moved. Run again.")
-    yield from judge(_jobs(api, run["id"]), EXPECTED[file], api)
+    yield from judge(jobs_of(api, run["id"]), EXPECTED[file], api)
 
 
 def _wait(ask: Callable[[], Any], seconds: float, otherwise: str) -> Any:
@@ -218,49 +134,11 @@ def _wait(ask: Callable[[], Any], seconds: float, otherwise: str) -> Any:
     raise Stop(f"{otherwise} within {seconds / 60:.0f} minutes")
 
 
-def _jobs(api: Api, run: int | str) -> dict[str, Any]:
-    """The jobs of a run's last attempt, by name."""
-    return {job["name"]: job for job in api.get(f"/actions/runs/{run}/jobs?per_page=100")["jobs"]}
-
-
-def judge(jobs: dict[str, Any], expected: dict[str, Expected], api: Api) -> Iterator[Check]:
-    """Every job against what is expected of it; none may be missing, none may be more."""
-    for name in sorted(jobs.keys() - expected.keys()):
-        yield Check(name, "nothing is expected of it: name it in selftest.py")
-    for name, how in expected.items():
-        what = f"{name}: {how.conclusion}{f' at “{how.step}”' if how.step else ''}"
-        yield Check(what, "; ".join(_faults(jobs[name], how, api)) if name in jobs else "it did not run")
-
-
-def _faults(job: Any, how: Expected, api: Api) -> Iterator[str]:
-    if job["conclusion"] != how.conclusion:
-        yield f"it ended with {job['conclusion']}"
-    if how.step:
-        steps = [(s["name"], s["conclusion"]) for s in job["steps"]]
-        at = next((n for n, (_, end) in enumerate(steps) if end not in ("success", "skipped")), len(steps))
-        ended = steps[at][0] if at < len(steps) else "no step"
-        if ended != how.step:
-            yield f"{ended} ended it"
-        # GitHub's own last steps clean up after what was used.
-        later = [n for n, end in steps[at + 1 :] if end != "skipped" and not n.startswith(("Post ", "Complete job"))]
-        if later:
-            yield f"after it there was still: {', '.join(later)}"
-    if how.minutes and _span(job)[1] - _span(job)[0] > how.minutes * 60:
-        yield f"it took longer than {how.minutes:g} minutes"
-    if how.says:
-        notes = api.get(f"/check-runs/{job['check_run_url'].rpartition('/')[2]}/annotations?per_page=100")
-        said = [note for note in notes if how.says in f"{note.get('title')} {note.get('message')}"]
-        if not said:
-            yield f"no annotation says {how.says!r}"
-        elif how.file and how.file not in [note["path"] for note in said]:
-            yield f"it says so beside {', '.join(note['path'] for note in said)}, not {how.file}"
-
-
 def verdict(api: Api) -> Iterator[Check]:
     """Every other job of this run was green, and did what a green job alone does not show."""
     for name, job in json.loads(os.environ["NEEDS"]).items():
         yield Check(f"{name}: success", "" if job["result"] == "success" else f"it ended with {job['result']}")
-    jobs = _jobs(api, os.environ["GITHUB_RUN_ID"])
+    jobs = jobs_of(api, os.environ["GITHUB_RUN_ID"])
     yield Check("verify restored the layer cache", _restored(jobs.get("verify / Verify"), api))
     labels = jobs.get("verify-arm / Verify", {}).get("labels", [])
     yield Check("verify-arm ran on arm64", "" if "ubuntu-24.04-arm" in labels else f"it ran on {labels}")
@@ -280,7 +158,7 @@ def _restored(job: Any, api: Api) -> str:
 def _serial(jobs: dict[str, Any], prefix: str, step: str) -> str:
     """Whether a step of at least two jobs never ran at the same time."""
     found = [s for name, job in jobs.items() if name.startswith(prefix) for s in job["steps"] if s["name"] == step]
-    spans = sorted(_span(one) for one in found if one["completed_at"])
+    spans = sorted(span(one) for one in found if one["completed_at"])
     if len(spans) < 2:
         return f"{len(spans)} ran"
     overlap = any(later < end for (_, end), (later, _) in itertools.pairwise(spans))
@@ -295,17 +173,9 @@ def _analysed(job: Any, api: Api) -> str:
         one
         for one in listed
         if (one["category"].strip("/"), one["commit_sha"]) == ("slipway", os.environ["GITHUB_SHA"])
-        and _time(one["created_at"]) >= _time(job["started_at"])
+        and moment(one["created_at"]) >= moment(job["started_at"])
     ]
     return (ours[0]["error"] or "") if ours else "there is no analysis of this commit from this run"
-
-
-def _span(one: Any) -> tuple[float, float]:
-    return _time(one["started_at"]), _time(one["completed_at"])
-
-
-def _time(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()
 
 
 COMMANDS = {

@@ -1,19 +1,20 @@
-"""Deploying to docker compose on this machine: up by digest, the migration before the new version takes traffic."""
+"""Deploying to docker compose, here or on a host over SSH: up by digest, the migration before the new version takes
+traffic."""
 
 import asyncio
 import json
 import os
 import re
 import socket
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
 from urllib.parse import urlsplit
 
 from slipway.deploy.target import Attempt
-from slipway.errors import NotReady, SlipwayError, UsageError
+from slipway.errors import NotReady, UsageError
 from slipway.policy.compose import PLACEHOLDER
 from slipway.tools import compose, docker
 from slipway.tools.compose import Project
@@ -23,7 +24,7 @@ WAIT_SECONDS = 60
 
 @dataclass(frozen=True)
 class ComposeTarget:
-    """A compose project on this machine."""
+    """A compose project on this machine, or on the host of `variables` DOCKER_HOST."""
 
     root: Path
     project: str
@@ -36,6 +37,12 @@ class ComposeTarget:
     container_port: int  # of the image, where there is no file
     log: Path
     generate_secrets: bool = False
+    patience: float = 0.0
+    seen: list[str] = field(default_factory=list)  # what ran at first, and what we sent
+
+    @property
+    def _remote(self) -> bool:
+        return "DOCKER_HOST" in self.variables
 
     def _stack(self, reference: str) -> Project:
         variables = {**self.variables, "SLIPWAY_IMAGE": reference, "SLIPWAY_PORT": str(self._port())}
@@ -64,7 +71,7 @@ class ComposeTarget:
     def _services(self) -> dict[str, Any]:
         return dict((self.model if self.file else self._alone(PLACEHOLDER)).get("services") or {})
 
-    async def preflight(self) -> None:
+    async def preflight(self) -> Sequence[str]:
         services = self._services
         if self.service not in services:
             raise UsageError(
@@ -74,6 +81,8 @@ class ComposeTarget:
             raise UsageError(
                 f"{self.file}: service {self.service} does not run the built image. Write image: ${{SLIPWAY_IMAGE}}."
             )
+        if self._remote:  # its ports and files are its own
+            return await self._reached()
         for name, entry in (self.model.get("secrets") or {}).items():
             secret = Path(entry.get("file") or os.devnull)
             if not secret.exists() and self.generate_secrets:
@@ -89,10 +98,21 @@ class ComposeTarget:
                 f"port {port} on 127.0.0.1 is taken{_holder(port)}. "
                 f"Choose another: SLIPWAY_PORT={port + 1}, or [deploy.local] url."
             )
+        return ()
+
+    async def _reached(self) -> Sequence[str]:
+        """Whether an engine answers on the host."""
+        done = await docker.docker("version", "--format", "{{.Server.Version}}", env=self.variables)
+        if not done.ok:
+            raise NotReady(
+                f"no Docker engine answers at {self.variables['DOCKER_HOST']}: {done.last_line()}. "
+                "Try it by hand: `ssh … docker version`; the host's key must be known, the user in the group docker."
+            )
+        return ()
 
     async def _holds_port(self, port: int) -> bool:
         """Whether it is this very project that listens there."""
-        for box in await docker.containers(self._label):
+        for box in await docker.containers(self._label, env=self.variables):
             for bindings in (box["NetworkSettings"].get("Ports") or {}).values():
                 if any(binding.get("HostPort") == str(port) for binding in bindings or []):
                     return True
@@ -103,14 +123,30 @@ class ComposeTarget:
             self._label,
             f"label=com.docker.compose.service={self.service}",
             "label=com.docker.compose.oneoff=False",
+            env=self.variables,
         )
         return next((box for box in found if box["State"]["Running"]), None)
 
     async def current(self) -> str:
         box = await self._box()
-        return str(box["Config"]["Image"]) if box else ""
+        running = str(box["Config"]["Image"]) if box else ""
+        self.seen.append(running)
+        return running
+
+    async def before(self) -> str:
+        # Compose remembers nothing.
+        return ""
+
+    async def superseded(self) -> str:
+        box = await self._box()
+        runs = str(box["Config"]["Image"]) if box else ""
+        return f"{runs} was started since" if runs and self.seen and runs not in self.seen else ""
+
+    async def abandon(self, previous: str) -> None:
+        await (self.deploy(previous, migrate=False) if previous else self.stop())
 
     async def deploy(self, reference: str, *, migrate: bool) -> Attempt:
+        self.seen.append(reference)
         stack, services = self._stack(reference), self._services
         others = [n for n, s in services.items() if s.get("image") != PLACEHOLDER and not s.get("profiles")]
         up = ("up", "--detach", "--wait", "--wait-timeout", str(WAIT_SECONDS))
@@ -124,7 +160,7 @@ class ComposeTarget:
             finally:
                 if done is None or done.timed_out:  # then compose leaves the container, and the migration goes on in it
                     oneoff = (self._label, "label=com.docker.compose.oneoff=True")
-                    await asyncio.shield(docker.remove(*oneoff, volumes=False))
+                    await asyncio.shield(docker.remove(*oneoff, volumes=False, env=self.variables))
             if not done.ok:
                 return Attempt(False, f"the migration failed: {compose.reason(done)}", traffic_moved=False)
         started = await stack(*up, "--no-deps", self.service, timeout=600)
@@ -135,10 +171,11 @@ class ComposeTarget:
             return Attempt(False, f"{self.service} is not running after it was started")
         return Attempt(True)
 
-    async def stop(self) -> None:
+    async def stop(self) -> bool:
         await self._stack(PLACEHOLDER)("down", "--remove-orphans", timeout=120)
         # Its exit code proves nothing: `down` may leave the network. The data stay.
-        await docker.remove(self._label, volumes=False)
+        await docker.remove(self._label, volumes=False, env=self.variables)
+        return True
 
     async def diagnose(self) -> str:
         done = await self._stack(PLACEHOLDER)("logs", "--no-color", "--no-log-prefix", "--tail", "20", self.service)
@@ -147,11 +184,6 @@ class ComposeTarget:
     def _plain(self, reason: str) -> str:
         """Compose's words with the service's name for the container's."""
         return re.sub(rf"container {re.escape(self.project)}-(\S+)-\d+", r"\1", reason)
-
-    async def remove(self) -> None:
-        """Remove the project with its data. Raises SlipwayError where something stays."""
-        if left := await docker.remove(self._label):
-            raise SlipwayError(f"still there: {', '.join(left)}")
 
 
 def _generate(secret: Path) -> None:

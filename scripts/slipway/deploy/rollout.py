@@ -2,28 +2,16 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from slipway.deploy.probe import Checks, problem
 from slipway.deploy.target import Attempt, Result, Target
-from slipway.errors import SlipwayError
-from slipway.tools import http
+from slipway.errors import SlipwayError, UsageError
 
-PAUSE = 0.2  # seconds between two checks
-PROBE_SECONDS = 3.0  # connecting may succeed long before anything answers
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Checks:
-    """What must hold before a version counts as live."""
-
-    health: str  # path that must answer 200; empty: / below 500
-    version: str  # path whose JSON names the commit; empty: the version stays unproven
-    expected: str
-    times: int
-    timeout: float
+OLD_SECONDS = 10.0  # how long the version before may take to answer where nobody touched it
 
 
 @dataclass(frozen=True)
@@ -35,29 +23,120 @@ class Report:
     previous: str
     proven: bool = False
     diagnosis: str = ""
+    notes: tuple[str, ...] = ()
 
 
-async def roll_out(target: Target, reference: str, checks: Checks, doing: Callable[[str], None]) -> Report:
-    """Deploy `reference` and verify it; bring the previous digest back when it fails."""
+@dataclass(frozen=True)
+class Before:
+    """What is known of the version that ran before."""
+
+    version: str = ""  # what its version path must say; empty: not known
+    refusal: str = ""  # why it must not be replaced
+
+
+async def _unknown(_: str) -> Before:
+    return Before()
+
+
+@dataclass(frozen=True)
+class WayBack:
+    """Whether the version before may be brought back, and what to hold it to."""
+
+    forbidden: str = ""  # why it must not be: a breaking migration, the user's word
+    look: Callable[[str], Awaitable[Before]] = _unknown  # at the version before, while nothing has changed yet
+
+
+ALLOWED = WayBack()
+
+
+async def roll_out(
+    target: Target, reference: str, checks: Checks, doing: Callable[[str], None], way_back: WayBack = ALLOWED
+) -> Report:
+    """Deploy `reference` and verify it; bring the previous digest back when it fails.
+
+    Raises:
+        SlipwayError: it was refused before anything changed.
+    """
     previous = await target.current()
     if previous == reference and not await problem(target.url, checks, patience=0):
         return Report(Result.UNCHANGED, "", previous, proven=bool(checks.version))
-    await target.preflight()
-    doing(f"deploying {reference.rpartition('@')[2][:19]}")
-    try:
-        attempt = await _attempt(target, reference, migrate=True)
-        why = attempt.reason
-        if attempt.ok:
-            doing("verifying")
-            why = await problem(target.url, checks, patience=checks.timeout)
-            if not why:
-                return Report(Result.LIVE, "", previous, proven=bool(checks.version))
-    except asyncio.CancelledError:
-        # Halfway, neither version is whole: what ran before comes back, or nothing stays.
-        doing("interrupted: undoing")
-        await _to_the_end(target.deploy(previous, migrate=False) if previous else target.stop())
-        raise
-    return await _to_the_end(_back(target, previous, reference, attempt, why, checks, doing))
+    doing("preflight")
+    before = await way_back.look(previous) if previous else Before()
+    if before.refusal:
+        raise UsageError(before.refusal)
+    notes = tuple(await target.preflight())
+    old = replace(checks, version=checks.version if before.version else "", expected=before.version)
+    rollout = _Rollout(target, reference, previous, checks, old, way_back.forbidden, doing)
+    return replace(await rollout.run(), notes=notes)
+
+
+@dataclass(frozen=True)
+class _Rollout:
+    """One rollout, from here on without refusals."""
+
+    target: Target
+    reference: str
+    previous: str
+    checks: Checks
+    old: Checks  # of the version before
+    no_way_back: str
+    doing: Callable[[str], None]
+
+    async def run(self) -> Report:
+        """Deploy and verify, or go back."""
+        target, checks = self.target, self.checks
+        self.doing(f"deploying {self.reference.rpartition('@')[2][:19]}")
+        try:
+            attempt = await _attempt(target, self.reference, migrate=True)
+            why = attempt.reason
+            if attempt.ok:
+                self.doing("verifying")
+                why = await problem(target.url, checks, patience=checks.timeout + target.patience)
+                if not why:
+                    return self._report(Result.LIVE, "", proven=bool(checks.version))
+        except asyncio.CancelledError:
+            # Halfway, neither version is whole: what ran before comes back, or nothing stays.
+            self.doing("interrupted: undoing")
+            await _to_the_end(target.abandon(self.previous))
+            raise
+        return await _to_the_end(self._back(attempt, why))
+
+    def _report(self, result: Result, reason: str, diagnosis: str = "", proven: bool = False) -> Report:
+        return Report(result, reason, self.previous, proven, diagnosis)
+
+    async def _back(self, attempt: Attempt, why: str) -> Report:
+        target, previous = self.target, self.previous
+        diagnosis, newer = "", ""
+        with contextlib.suppress(SlipwayError, OSError):  # without the last lines we still go back
+            diagnosis = await target.diagnose()
+        with contextlib.suppress(SlipwayError, OSError):
+            newer = await target.superseded()
+        if newer or attempt.result is Result.SUPERSEDED:
+            return self._report(Result.SUPERSEDED, "; ".join(part for part in (why, newer) if part), diagnosis)
+        if attempt.result is Result.NEEDS_HUMAN:
+            return self._report(Result.NEEDS_HUMAN, why, diagnosis)
+        if not previous:
+            stopped = await target.stop()
+            end = "nothing ran before, so it was stopped" if stopped else "there is no version before to bring back"
+            return self._report(Result.KEPT_OLD if stopped else Result.NEEDS_HUMAN, f"{why}; {end}", diagnosis)
+        if not attempt.traffic_moved and not await problem(target.url, self.old, patience=OLD_SECONDS):
+            return self._report(attempt.result or Result.KEPT_OLD, why, diagnosis)
+        if previous == self.reference:
+            end = "it is what ran before, so there is nothing to go back to"
+            return self._report(Result.NEEDS_HUMAN, f"{why}; {end}", diagnosis)
+        if self.no_way_back:
+            return self._report(Result.NEEDS_HUMAN, f"{why}; not rolled back: {self.no_way_back}", diagnosis)
+        self.doing(f"rolling back to {previous.rpartition('@')[2][:19]}")
+        again = await _attempt(target, previous, migrate=False)
+        ill = again.reason or "no reason given"
+        if again.ok and target.patience and not self.old.version:  # nobody says when it runs, and nothing can tell
+            ill = "it was sent again, and what it answers as is not known"
+        elif again.ok:
+            ill = await problem(target.url, self.old, patience=self.checks.timeout + target.patience)
+        if ill:
+            why = f"{why}; and the previous version did not come back: {ill}"
+            return self._report(Result.NEEDS_HUMAN, why, diagnosis)
+        return self._report(Result.ROLLED_BACK, why, diagnosis)
 
 
 async def _attempt(target: Target, reference: str, *, migrate: bool) -> Attempt:
@@ -79,76 +158,3 @@ async def _to_the_end(work: Coroutine[Any, Any, T]) -> T:
     if interrupted:
         raise asyncio.CancelledError
     return task.result()
-
-
-async def _back(
-    target: Target,
-    previous: str,
-    reference: str,
-    attempt: Attempt,
-    why: str,
-    checks: Checks,
-    doing: Callable[[str], None],
-) -> Report:
-    diagnosis = ""
-    with contextlib.suppress(SlipwayError, OSError):  # without the last lines we still go back
-        diagnosis = await target.diagnose()
-    if not previous:
-        await target.stop()
-        return Report(Result.KEPT_OLD, f"{why}; nothing ran before, so it was stopped", "", diagnosis=diagnosis)
-    if not attempt.traffic_moved:
-        return Report(Result.KEPT_OLD, why, previous, diagnosis=diagnosis)
-    if previous == reference:
-        why = f"{why}; it is what ran before, so there is nothing to go back to"
-        return Report(Result.NEEDS_HUMAN, why, previous, diagnosis=diagnosis)
-    doing(f"rolling back to {previous.rpartition('@')[2][:19]}")
-    again = await _attempt(target, previous, migrate=False)
-    unproven = Checks(checks.health, "", "", checks.times, checks.timeout)
-    ill = (
-        await problem(target.url, unproven, patience=checks.timeout) if again.ok else again.reason or "no reason given"
-    )
-    if ill:
-        why = f"{why}; and the previous version did not come back: {ill}"
-        return Report(Result.NEEDS_HUMAN, why, previous, diagnosis=diagnosis)
-    return Report(Result.ROLLED_BACK, why, previous, diagnosis=diagnosis)
-
-
-async def problem(url: str, checks: Checks, patience: float) -> str:
-    """Ask health and version until `times` answers in a row are right.
-
-    Args:
-        patience: seconds to go on asking after a wrong answer; 0 gives up at the first.
-
-    Returns:
-        what is wrong, or an empty string.
-    """
-    loop = asyncio.get_running_loop()
-    deadline, right = loop.time() + patience, 0
-    while True:
-        wrong = await _ask(url, checks)
-        right = 0 if wrong else right + 1
-        if right >= checks.times:
-            return ""
-        if wrong and loop.time() >= deadline:
-            return wrong
-        if wrong:
-            await asyncio.sleep(PAUSE)
-
-
-async def _ask(url: str, checks: Checks) -> str:
-    """What one look finds wrong, or an empty string."""
-    base, path = url.rstrip("/"), checks.health or "/"
-    try:
-        health = await http.arequest("GET", base + path, timeout=PROBE_SECONDS)
-        if (checks.health and health.status != 200) or health.status >= 500:
-            body = health.body[:200].decode(errors="replace").strip()
-            return f"{path} answers {health.status}: {body}"
-        if not checks.version:
-            return ""
-        version = await http.arequest("GET", base + checks.version, timeout=PROBE_SECONDS)
-        said = version.json().get("commit") if version.status == 200 else None
-    except OSError as error:
-        return f"{base} does not answer: {error}"
-    except (ValueError, AttributeError, RecursionError):
-        return f"{checks.version} does not answer JSON with a commit"
-    return "" if said == checks.expected else f"{checks.version} says {said!r}, not {checks.expected!r}"

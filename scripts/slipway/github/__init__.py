@@ -1,10 +1,13 @@
 """All that knows that we are on a GitHub runner. Nothing else reads GITHUB_* variables."""
 
+import getpass
 import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+JOB_TOKEN = "GITHUB_TOKEN"  # the secret that every job has without anybody making it
 
 
 def on_runner() -> bool:
@@ -25,6 +28,12 @@ class Event:
     number: int  # of the pull request; else 0
     fork: bool  # the pull request comes from another repository
 
+    @property
+    def of_default_branch(self) -> bool:
+        """Whether what the default branch holds is run, and not a proposal (pull_request_target has its ref)."""
+        events = ("push", "schedule", "workflow_dispatch")
+        return self.name in events and self.ref == f"refs/heads/{self.default_branch}"
+
 
 def attestable(wanted: str) -> bool:
     """Whether artifacts of this repository are to be attested (auto, always, never).
@@ -38,7 +47,12 @@ def attestable(wanted: str) -> bool:
 
 def take_token() -> dict[str, str]:
     """The token that a step has for `gh`, out of the environment: a project's compose file could name it there."""
-    return {name: os.environ.pop(name) for name in ("GH_TOKEN", "GITHUB_TOKEN") if on_runner() and name in os.environ}
+    return {name: os.environ.pop(name) for name in ("GH_TOKEN", JOB_TOKEN) if on_runner() and name in os.environ}
+
+
+def attempt() -> str:
+    """What no other attempt of any run is called."""
+    return f"{os.environ.get('GITHUB_RUN_ID', '0')}-{os.environ.get('GITHUB_RUN_ATTEMPT', '0')}"
 
 
 def event() -> Event:
@@ -58,6 +72,22 @@ def event() -> Event:
         number=int(pull.get("number") or payload.get("number") or 0) if pull else 0,
         fork=bool(pull) and (head.get("repo") or {}).get("full_name") != name,
     )
+
+
+def actor() -> str:
+    """Who made this run: the account on GitHub, or the user here."""
+    if on_runner():
+        return os.environ.get("GITHUB_ACTOR", "")
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a uid without a name
+        return str(os.getuid())
+
+
+def run_url() -> str:
+    """Where people see this run; empty elsewhere."""
+    where = [os.environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
+    return "{}/{}/actions/runs/{}".format(*where) if all(where) else ""
 
 
 def _payload() -> dict[str, Any]:

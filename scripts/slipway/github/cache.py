@@ -1,5 +1,7 @@
-"""Where the layer cache lies on a runner, under which key, and whether this run may read or write it."""
+"""What a runner keeps from one run to the next, under which key, and whether this run may read or write it: the layers
+of the build, and what the default branch's last scan found."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -40,3 +42,18 @@ def decide(policy: str, event: Event, root: Path, build_files: list[Path], archi
     own = event.name == "push" and event.ref == f"refs/heads/{event.default_branch}"
     restore = policy != "off" and not tagged
     return LayerCache(prefix + files_digest(root, files)[:32], prefix, restore, restore and own and policy == "auto")
+
+
+def baseline(event: Event, subject: str, architecture: str, attempt: str) -> tuple[str, str]:
+    """Key of the entry that this scan may write, and the prefix of those that it may read; empty where it reads none.
+
+    Entries never change, so each has a key of its own. GitHub lets a pull request read those of its base's and of the
+    default branch, and shows what it writes to nobody else.
+
+    Args:
+        subject: what tells the images of one repository apart.
+    """
+    if event.ref.startswith("refs/tags/"):
+        return "", ""
+    prefix = f"slipway-baseline-{architecture}-{hashlib.sha256(subject.encode()).hexdigest()[:16]}-"
+    return prefix + attempt, prefix

@@ -17,6 +17,13 @@ def environment(values: dict[str, str]) -> None:
     _assign("GITHUB_ENV", values)
 
 
+def path(folder: Path) -> None:
+    """Put a folder before all others on the PATH of the steps that follow."""
+    if target := os.environ.get("GITHUB_PATH"):
+        with Path(target).open("a", encoding="utf-8") as file:
+            file.write(f"{folder}\n")
+
+
 def _assign(variable: str, values: dict[str, str]) -> None:
     path = os.environ.get(variable)
     if not path:

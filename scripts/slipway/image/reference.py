@@ -67,6 +67,21 @@ def by_digest(reference: str) -> tuple[Repository, str]:
     return repository(name), digest
 
 
+def same_repository(one: str, other: str) -> bool:
+    """Whether two references are of one repository; Docker Hub's may be written short."""
+    return _whole(one) == _whole(other)
+
+
+def _whole(reference: str) -> str:
+    name = reference.partition("@")[0].lower()
+    head, colon, last = name.rpartition(":")
+    name = head if colon and "/" not in last else name
+    host, slash, path = name.partition("/")
+    if not slash or not ("." in host or ":" in host or host == "localhost"):
+        host, path = "docker.io", name
+    return f"{host}/{path if '/' in path or host != 'docker.io' else f'library/{path}'}"
+
+
 def slug(text: str, default: str = "app") -> str:
     """A path component or project name made of any text: lower case, digits and single dashes."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60].strip("-") or default

@@ -10,6 +10,7 @@ from slipway.errors import Broken
 from slipway.image.layout import Image
 
 FILE = "sbom.cdx.json"  # beside the layout that it describes
+SPDX = "sbom.spdx.json"  # the same in the other format
 
 
 def merged(parts: Sequence[tuple[Path, Image]], reference: str) -> dict[str, Any]:

@@ -1,25 +1,25 @@
-"""A deploy by itself: an image that is published already goes to an environment."""
+"""Deploys by themselves: a published image goes to an environment, or back, or from one to the next."""
 
+import re
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 from slipway import config
-from slipway.errors import UsageError
-from slipway.image.reference import by_digest
+from slipway.errors import SlipwayError, UsageError
+from slipway.image.reference import DIGEST, by_digest
 from slipway.pipeline import folder as folders
 from slipway.pipeline.graph import STAGES, Selection
 from slipway.pipeline.result import RunResult
 from slipway.pipeline.reuse import Store
-from slipway.pipeline.run import Options, conclude, look
+from slipway.pipeline.run import Options, conclude, image_repository, look
 from slipway.pipeline.scheduler import Emit, Scheduler
-from slipway.stages.base import Outcome
-from slipway.tools import docker
+from slipway.pipeline.standing import Standing, before, standing
+from slipway.stages.base import Delivery, Outcome
+from slipway.stages.deploy import version
 
 DEPLOY = next(stage for stage in STAGES if stage.name == "deploy")
-REVISION = "org.opencontainers.image.revision"  # label: what /version must say
 
 
 async def deploy(
@@ -28,7 +28,7 @@ async def deploy(
     environment: str | None,
     reference: str | None,
     emit: Emit,
-    provenance: Literal["auto", "always", "never"] = "auto",
+    delivery: Delivery,
 ) -> RunResult:
     """Deploy `reference` (by digest; default: what was built here last) to an environment of the project.
 
@@ -40,11 +40,13 @@ async def deploy(
     with folders.locked(state):
         begun, started = time.monotonic(), datetime.now(UTC)
         run_id, folder = folders.fresh(state)
-        context, missing = await look(root, settings, Options(selection, environment), run_id, folder)
+        context, missing = await look(
+            root, settings, Options(selection, environment, delivery=delivery), run_id, folder
+        )
         if context.engine:
-            repository, digest = by_digest(reference or _last(state))
-            version = await _version(repository.at(digest)) or context.version
-            context = replace(context, repository=repository, version=version, provenance=provenance)
+            repository, digest = by_digest(reference or last(state))
+            known = await version(state, repository.at(digest))
+            context = replace(context, repository=repository, version=known or context.version)
             built = Outcome("passed", facts={"digest": digest})
         scheduler = Scheduler(selection, context, Store(state / "reuse"), emit, begun=begun)
         if context.engine:
@@ -52,7 +54,8 @@ async def deploy(
         return await conclude(scheduler, context, started, missing)
 
 
-def _last(state: Path) -> str:
+def last(state: Path) -> str:
+    """What was built here last, by digest. Raises UsageError."""
     try:
         return (state / "image").read_text().strip()
     except OSError as error:
@@ -61,7 +64,39 @@ def _last(state: Path) -> str:
         ) from error
 
 
-async def _version(reference: str) -> str:
-    """The commit that an image was built from; pulls it where the engine has it not yet."""
-    found = await docker.pulled(reference)
-    return str(((found.get("Config") or {}).get("Labels") or {}).get(REVISION) or "")
+async def promoted(root: Path, settings: config.Settings, source: str, delivery: Delivery) -> str:
+    """What runs in an environment and may go on to the next: live, healthy, and the version that it should be.
+
+    Raises:
+        SlipwayError: it may not.
+    """
+    found: Standing = await standing(root, settings, source, delivery)
+    if not found.reference:
+        raise SlipwayError(f"nothing runs in {found.environment} that could be promoted. Deploy there first.")
+    if found.problem:
+        raise SlipwayError(
+            f"what runs in {found.environment} is not well: {found.problem}. Nothing was deployed; mend that first."
+        )
+    by_digest(found.reference)
+    return found.reference
+
+
+async def earlier(
+    root: Path, settings: config.Settings, environment: str | None, wanted: str | None, delivery: Delivery
+) -> str:
+    """The reference to go back to: as named (a digest will do), else what ran before.
+
+    Raises:
+        UsageError: nothing is known to have run before.
+    """
+    if wanted and DIGEST.fullmatch(wanted):
+        return image_repository(root, settings).at(wanted)
+    if wanted and re.match(r"[0-9a-f]{64}$", wanted):
+        return image_repository(root, settings).at(f"sha256:{wanted}")
+    if wanted:
+        by_digest(wanted)
+        return wanted
+    name, _ = settings.environment(environment)
+    if found := await before(root, settings, environment, delivery):
+        return found
+    raise UsageError(f"what ran in {name} before is not known here. Name it: slipway rollback {name} sha256:….")

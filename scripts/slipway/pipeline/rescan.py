@@ -40,8 +40,9 @@ async def rescan(root: Path, settings: config.Settings, reference: str, emit: Em
     """
     repository, digest = by_digest(reference)
     await docker.engine()
-    # The lock file that lies here is of today's source, and the image of the one that it was built from.
-    settings = structs.replace(settings, scan=structs.replace(settings.scan, packages="none"))
+    # The lock file that lies here is of today's source, and the image of the one that it was built from. What is known
+    # of what runs counts whole: nothing here is a change.
+    settings = structs.replace(settings, scan=structs.replace(settings.scan, packages="none", gate="all"))
     state = folders.state_folder(root)
     with folders.locked(state):
         waiting, result = [digest], None

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from slipway import config, github
-from slipway.errors import ExitCode, NotReady
+from slipway.errors import ExitCode, NotReady, UsageError
 from slipway.image import context as build_context
 from slipway.image.reference import Repository, repository, slug
-from slipway.pipeline import deploys
 from slipway.pipeline import folder as folders
 from slipway.pipeline.graph import Selection
 from slipway.pipeline.result import (
@@ -27,7 +26,7 @@ from slipway.pipeline.result import (
 )
 from slipway.pipeline.reuse import Store
 from slipway.pipeline.scheduler import Emit, Scheduler
-from slipway.stages.base import Context, Outcome
+from slipway.stages.base import Context, Delivery, Outcome
 from slipway.tools import docker, git
 from slipway.tools.docker import RUN_LABEL, Engine
 from slipway.tools.git import Source
@@ -45,6 +44,7 @@ class Options:
     environment: str | None = None
     keep_going: bool = False
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # of the build
+    delivery: Delivery = field(default_factory=Delivery)
 
 
 async def run(root: Path, settings: config.Settings, options: Options, emit: Emit) -> RunResult:
@@ -71,7 +71,6 @@ async def conclude(scheduler: Scheduler, context: Context, started: datetime, mi
         await docker.remove(f"label={RUN_LABEL}={context.run_id}")
     result = _result(scheduler, context, started, missing, interrupted)
     _write(context.folder, result)
-    deploys.record(context.state, result)
     scheduler.emit(Event(kind=Kind.RUN_FINISHED, at=result.seconds, run=result))
     if interrupted:
         for number in SIGNALS:
@@ -84,12 +83,20 @@ async def look(
 ) -> tuple[Context, str]:
     """What a run knows before it starts anything, and why there is no engine where there is none."""
     settings.environment(options.environment)
-    (engine, missing), source, images = await together(_engine(), git.source(root), _images(root))
+    (engine, missing), source, images, planted = await together(
+        _engine(), git.source(root), _images(root), git.tracks(root, folders.NAME)
+    )
+    if planted:  # results to reuse, a baseline, what a scanner kept: a change must not bring its own
+        raise UsageError(
+            f"{folders.NAME} is part of the repository, and what a change brings along there would be believed as the "
+            f"result of an earlier run. Take it out: git rm -r --cached {folders.NAME}"
+        )
     seen = build_context.digest(root, settings.build.context, settings.build.dockerfile)
     context = Context(
         root=root, settings=settings, run_id=run_id, folder=folder, state=root / folders.NAME, engine=engine,
         source=source, images=images, repository=image_repository(root, settings), seen=seen,
         version=_version(source, seen), environment=options.environment, secrets=options.secrets,
+        delivery=options.delivery,
     )  # fmt: skip
     return context, missing
 

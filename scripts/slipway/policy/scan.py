@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from slipway.policy.finding import Finding, Severity
+from slipway.policy import baseline
+from slipway.policy.finding import Finding, Severity, link
 
 RANK = {"LOW": 0, "MEDIUM": 1, "UNKNOWN": 2, "HIGH": 2, "CRITICAL": 3}  # what nobody has rated counts as HIGH
 
@@ -47,6 +48,8 @@ def _vulnerability(v: dict[str, Any], fail_on: str, unfixed: str) -> Finding:
         mend=f"raise {name} to {fixed}" if fixed else "",
         stops=_stops(severity, fail_on) and (bool(fixed) or unfixed == "fail"),
         package=str(name),
+        purl=baseline.purl(v.get("PkgIdentifier")),
+        url=link(str(v.get("PrimaryURL") or "")),
     )
 
 
@@ -69,5 +72,6 @@ def _misconfiguration(m: dict[str, Any], fail_on: str) -> Finding:
         message=str(m.get("Title") or m.get("Message") or ""),
         mend=str(m.get("Resolution") or ""),
         package="image",
+        url=link(str(m.get("PrimaryURL") or "")),
         stops=_stops(severity, fail_on),
     )

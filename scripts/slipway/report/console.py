@@ -189,6 +189,8 @@ def failure(stage: StageResult, left: Left = Left()) -> list[RenderableType]:
         where = f"   {finding.file}{f':{finding.line}' if finding.line else ''}" if finding.file else ""
         head = Text.assemble("    ", (f"{finding.severity:<8}", STYLE[finding.severity]), f" {finding.rule}{where}")
         lines += [head, Text(f"             {finding.message}")]
+        if finding.source:
+            lines.append(Text(f"             from {finding.source}:{finding.source_line}", "dim"))
     if len(stopping) > SHOWN_FINDINGS:
         lines.append(Text(f"    … and {len(stopping) - SHOWN_FINDINGS} more in {stage.log or 'result.json'}", "dim"))
     if lines:

@@ -4,14 +4,15 @@ before it. What a reused stage left is in the folder of the run that it comes fr
 import itertools
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 
+from slipway.deploy import record
+from slipway.deploy.record import Record
 from slipway.errors import UsageError
-from slipway.pipeline import deploys
 from slipway.pipeline import folder as folders
-from slipway.pipeline.deploys import Deploy
 from slipway.pipeline.result import RunResult, StageResult
 from slipway.policy import junit
 from slipway.report.text import legible
@@ -56,7 +57,7 @@ class Evidence:
     coverage: list[junit.Covered] = field(default_factory=list)
     packages: list[tuple[str, Package]] = field(default_factory=list)  # with its kind: debian, python-pkg …
     logs: dict[str, Log] = field(default_factory=dict)
-    deploys: list[Deploy] = field(default_factory=list)  # up to this run, oldest first
+    deploys: list[Record] = field(default_factory=list)  # up to this run, oldest first
 
 
 def gather(folder: Path) -> Evidence:
@@ -147,10 +148,28 @@ def _cases(origin: dict[str, Path], name: str) -> list[junit.Case]:
     return junit.cases(origin[name] / name) if name in origin else []
 
 
-def _deploys(folder: Path, run: RunResult) -> list[Deploy]:
-    known = deploys.read(folder.parent.parent)
-    before = [deploy for deploy in known if deploy.at <= run.started and deploy.run != run.id]
-    return [*before, *deploys.of(run)]
+def _deploys(folder: Path, run: RunResult) -> list[Record]:
+    """The checkout's records up to this run's end; where there are none, as beside a folder that came from elsewhere,
+    what the run itself says."""
+    end = datetime.fromisoformat(run.started) + timedelta(seconds=run.seconds + 1)
+    known = [one for one in record.read(folder.parent.parent) if _time(one.time) <= end]
+    if known:
+        return known
+    own = [stage.facts for stage in run.stages if stage.name == "deploy" and stage.facts.get("result")]
+    return [
+        Record(
+            run.started, str(facts.get("environment", "")), "", run.image.reference, "", str(facts["result"]),
+            str(facts.get("previous", "")), str(facts.get("url", "")), "",
+        )
+        for facts in own
+    ]  # fmt: skip
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def packages(folder: Path, run: RunResult) -> list[tuple[str, Package]]:

@@ -77,9 +77,8 @@ def annotations(run: RunResult, root: Path) -> list[str]:
 
 def _finding(stage: str, f: Finding, root: Path) -> str:
     message = f"{f.message}\nTo mend: {f.mend}" if f.mend else f.message
-    return commands.annotation(
-        "error", message, title=f"{stage}: {f.rule}", file=files.place(root, f.file), line=f.line
-    )
+    file, line = f.place
+    return commands.annotation("error", message, title=f"{stage}: {f.rule}", file=files.place(root, file), line=line)
 
 
 def _limited(level: commands.Level, lines: list[str]) -> list[str]:
@@ -96,4 +95,6 @@ def outputs(run: RunResult) -> dict[str, str]:
     # One name for each image of each platform: artifacts of one workflow run must not share theirs.
     name = re.sub(r"[^a-z0-9]+", "-", f"{run.image.reference.partition('@')[0]} {platform}".lower()).strip("-")
     image = {"digest": run.image.digest, "image": run.image.reference, "artifact-name": name}
-    return {"status": run.status, "url": run.url, **image, **verdicts}
+    image["baseline"] = next((str(s.facts.get("baseline", "")) for s in run.stages if s.name == "scan"), "")
+    deployed = next((str(s.facts.get("result", "")) for s in run.stages if s.name == "deploy"), "")
+    return {"status": run.status, "result": deployed, "url": run.url, **image, **verdicts}

@@ -97,8 +97,10 @@ def _frame(stage: StageResult) -> tuple[str, str]:
 
 
 def _finding(finding: Finding) -> str:
-    place = f" {code(finding.file + (f':{finding.line}' if finding.line else ''))}" if finding.file else ""
+    file, line = finding.place
+    place = f" {code(file + (f':{line}' if line else ''))}" if file else ""
     why = f"accepted {finding.accepted}" if finding.accepted else "listed, does not stop"
+    why = f"in {finding.known} already, does not stop" if finding.known else why
     stops = "" if finding.stops else f" ({text(why)})"
     return f"- **{finding.severity}** {text(finding.rule)}{place} {text(finding.message)}{stops}"
 

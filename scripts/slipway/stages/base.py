@@ -53,6 +53,17 @@ async def _never(_: "Context") -> None:
 
 
 @dataclass(frozen=True)
+class Delivery:
+    """How a deploy is wanted, beyond what the environment says."""
+
+    provenance: Literal["auto", "always", "never"] = "auto"  # what must be attested
+    backward: bool = False  # an older version may replace a newer one
+    rollback: bool = True  # a version that fails gives way to the one before
+    command: bool = True  # the target `command` may run
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)  # of platforms, by variable
+
+
+@dataclass(frozen=True)
 class Context:
     """What a stage is given."""
 
@@ -68,7 +79,7 @@ class Context:
     seen: str  # SHA-256 over all that the build can see; empty without a Dockerfile
     version: str  # what /version must say: the commit, or the commit and a mark of what changed
     environment: str | None = None  # of deploy
-    provenance: Literal["auto", "always", "never"] = "auto"  # what deploy wants attested
+    delivery: Delivery = field(default_factory=Delivery)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # of the build, as they were handed over
     stage: str = ""
     done: Mapping[str, Outcome] = field(default_factory=dict)

@@ -1,60 +1,145 @@
-"""Deploy: the published digest goes live, is proven by health and version, or the previous one comes back."""
+"""Deploy stage: the published digest goes live, is proven by health and version, or the previous one comes back."""
 
+import contextlib
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from slipway import github
 from slipway.config import seconds
-from slipway.deploy.compose import ComposeTarget
-from slipway.deploy.rollout import Checks, Report, roll_out
-from slipway.deploy.target import Result
-from slipway.image.reference import short, slug
+from slipway.deploy import record
+from slipway.deploy.probe import Checks
+from slipway.deploy.record import Record
+from slipway.deploy.rollout import Before, Report, WayBack, roll_out
+from slipway.deploy.target import Image, Result, Target
+from slipway.errors import NotReady, UsageError
+from slipway.image.reference import by_digest, short
+from slipway.stages import place
 from slipway.stages.base import Context, Outcome, Stage
 from slipway.stages.proof import proof
-from slipway.tools import compose, docker
+from slipway.tools import docker, remote
 
-
-def project_name(context: Context) -> str:
-    """The compose project of a deploy environment of this project."""
-    return f"slipway-{docker.project_id(context.root)}-{slug(context.settings.environment(context.environment)[0])}"
-
-
-async def target(context: Context) -> ComposeTarget:
-    """The place that the environment names."""
-    _, settings = context.settings.environment(context.environment)
-    file = settings.compose if (context.root / settings.compose).is_file() else ""
-    port, model = 8000, dict[str, Any]()
-    if file:
-        model = await compose.config(context.root, file, context.images.variables)
-    else:
-        image = await docker.image(context.reference)
-        exposed = list(((image or {}).get("Config") or {}).get("ExposedPorts") or {})
-        port = int(exposed[0].partition("/")[0]) if exposed else 8000
-    return ComposeTarget(
-        context.root, project_name(context), file, model, settings.service, settings.migrate, settings.url,
-        context.images.variables, port, context.log, settings.secrets == "generate",
-    )  # fmt: skip
+REVISION = "org.opencontainers.image.revision"  # label: what /version must say
+CREATED = "org.opencontainers.image.created"  # label: when that commit was made
+MIGRATION = "slipway.migration"  # label: `breaking` says that the version before cannot work with the data after it
 
 
 async def run(context: Context) -> Outcome:
     name, settings = context.settings.environment(context.environment)
     proven = await proof(context)
+    elsewhere = settings.target != "compose"
+    image = await _image(context) if elsewhere else Image(context.reference)
+    target = await place.place(context, image)
     checks = Checks(settings.health, settings.version, context.version, settings.checks, seconds(settings.timeout))
-    place = await target(context)
-    report = await roll_out(place, context.reference, checks, context.doing)
-    facts = {"url": place.url, "environment": name, "result": report.result.word, "previous": report.previous}
+    report = await roll_out(target, context.reference, checks, context.doing, await _way_back(context, settings.host))
+    report = _redacted(report, context.delivery.credentials.values())
+    _keep(context, Record(
+        datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), name, settings.target, context.reference, context.version,
+        report.result.word, report.previous, target.url, github.actor(), proven, report.reason,
+    ))  # fmt: skip
+    return _outcome(context, name, target, report, checks, proven)
+
+
+def _redacted(report: Report, secrets: Iterable[str]) -> Report:
+    """The report without credentials: an app may print what it is given, an API may repeat what it was asked with."""
+    reason, diagnosis = report.reason, report.diagnosis
+    for secret in secrets:
+        reason, diagnosis = reason.replace(secret, "***"), diagnosis.replace(secret, "***")
+    return replace(report, reason=reason, diagnosis=diagnosis)
+
+
+def _outcome(context: Context, name: str, target: Target, report: Report, checks: Checks, proven: str) -> Outcome:
+    facts: dict[str, Any] = {
+        "url": target.url, "environment": name, "result": report.result.word, "previous": report.previous
+    }  # fmt: skip
     facts |= {"provenance": proven} if proven else {}
-    if report.result in (Result.LIVE, Result.UNCHANGED):
-        said = " · ".join(part for part in (_summary(report, checks), proven) if part)
-        return Outcome("passed", said, facts=facts)
-    if report.diagnosis:
-        with context.log.open("a", encoding="utf-8") as log:
+    facts |= {"notes": list(report.notes)} if report.notes else {}
+    with context.log.open("a", encoding="utf-8") as log:
+        log.writelines(f"note: {note}\n" for note in report.notes)
+        if report.diagnosis:
             log.write(f"\n--- last lines of the app ---\n{report.diagnosis}\n")
+    if report.result in (Result.LIVE, Result.UNCHANGED):
+        said = " · ".join(part for part in (_summary(report, checks), proven, *report.notes) if part)
+        return Outcome("passed", said, facts=facts)
     now = f"now running: {short(report.previous.rpartition('@')[2])}" if report.previous else "nothing runs"
     mend = "see the app's last lines in the log; mend it and run again"
     if report.result is Result.NEEDS_HUMAN:
-        mend = f"look at the running containers now: docker compose --project-name {project_name(context)} ps --all"
-    return Outcome(
-        "failed", f"{report.result.word}: {report.reason} · {now}", mend=mend, facts=facts, exit_code=report.result.code
-    )
+        mend, now = f"look at what runs now, before anything else: {_where(context, target)}", "nobody knows what runs"
+    elif report.result is Result.SUPERSEDED:
+        mend, now = "nothing to do if the newer deploy is yours: `slipway status` says what runs", "left alone"
+    elif report.result is Result.TIMED_OUT:
+        mend = f"find out what holds it up ({target.url}), or give it longer: [deploy.{name}] deadline"
+    said = f"{report.result.word}: {report.reason} · {now}"
+    return Outcome("failed", said, mend=mend, facts=facts, exit_code=report.result.code)
+
+
+def _where(context: Context, target: Target) -> str:
+    """What a person looks at."""
+    if context.settings.environment(context.environment)[1].target == "compose":
+        return f"docker compose --project-name {place.project_name(context)} ps --all"
+    known = getattr(target, "known", None) or {}
+    return str(known.get("dashboardUrl") or target.url)
+
+
+async def labels(reference: str, env: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The labels of an image: by the engine where it has it, else by its registry; none where neither knows it."""
+    found = await docker.image(reference)
+    if found:
+        return dict((found.get("Config") or {}).get("Labels") or {})
+    return await remote.labels(*by_digest(reference), env)
+
+
+async def version(state: Path, reference: str) -> str:
+    """What the version path of an image must say: by its label, else by our record; empty where neither knows."""
+    return (await labels(reference)).get(REVISION) or record.version(state, reference)
+
+
+async def _image(context: Context) -> Image:
+    """What the registry says of the image. Raises NotReady where it is not there."""
+    digests = await remote.manifests(context.repository, context.digest)
+    if not digests:
+        raise NotReady(f"{context.reference} is not in its registry, or may not be read. Publish it, or log in.")
+    anonymous = remote.configuration(context.folder / "anonymous")
+    public = context.repository.loopback or await remote.exists(context.repository, context.digest, anonymous)
+    return Image(context.reference, frozenset(digests), public)
+
+
+async def _way_back(context: Context, host: str) -> WayBack:
+    settings = context.settings.environment(context.environment)[1]
+    here = settings.target == "compose" and not host
+    new, forbidden = await labels(context.reference), ""
+    if new.get(MIGRATION) == "breaking":
+        forbidden = f"the image is marked {MIGRATION}=breaking, the version before may not understand its data"
+    if not context.delivery.rollback:
+        forbidden = "rollback was not wanted"
+
+    async def look(previous: str) -> Before:
+        try:
+            repository, digest = by_digest(previous)
+        except UsageError:  # not deployed by us
+            return Before()
+        old = await labels(previous)
+        refusal, dates = "", (new.get(CREATED), old.get(CREATED))
+        if not here and not context.delivery.backward and all(dates) and dates[0] < dates[1]:  # type: ignore[operator]
+            refusal = (
+                f"{short(context.digest)} is of {dates[0]}, older than what runs ({short(digest)}, {dates[1]}). "
+                "If that is wanted: `slipway rollback`, or --backward."
+            )
+        elif not here and not forbidden and not old and not await remote.exists(repository, digest):
+            refusal = (
+                f"what runs now ({previous}) is not in its registry any more: there would be no way back. "
+                "Push it again, or go without: --no-rollback."
+            )
+        return Before(old.get(REVISION) or record.version(context.state, previous), refusal)
+
+    return WayBack(forbidden, look)
+
+
+def _keep(context: Context, one: Record) -> None:
+    with contextlib.suppress(OSError):  # the deploy is done: its record is not worth failing it
+        record.append(context.state, one)
 
 
 def _summary(report: Report, checks: Checks) -> str:

@@ -19,15 +19,15 @@ async def proof(context: Context) -> str:
         SlipwayError: the image is not to be deployed, or whether it is could not be found out.
     """
     token = github.take_token()
-    if context.provenance == "auto" and not github.on_runner():
+    if context.delivery.provenance == "auto" and not github.on_runner():
         return ""
     local = context.repository.loopback
-    if local and context.provenance == "always":
+    if local and context.delivery.provenance == "always":
         raise SlipwayError(
             f"{context.reference} is on this machine's registry, of which nothing is attested. Deploy what publish.yml "
             "published, or set provenance to auto."
         )
-    if local or context.provenance == "never":
+    if local or context.delivery.provenance == "never":
         return NOT_ATTESTED
     # Not what the image's name says: somebody else's image is signed as well.
     source = github.event().repository or attestations.source(context.repository)
@@ -35,7 +35,7 @@ async def proof(context: Context) -> str:
     try:
         found = await attestations.verify(context.repository, PROVENANCE, expected, token)
     except NotAttested as error:
-        if context.provenance == "always":
+        if context.delivery.provenance == "always":
             raise SlipwayError(f"{NOT_ATTESTED}: {error}") from error
         return NOT_ATTESTED
     return f"signed by {found.signer.partition('@')[0]} for {found.repository}@{found.ref.removeprefix('refs/heads/')}"

@@ -10,12 +10,12 @@ from typing import Any
 
 from slipway.config import seconds
 from slipway.errors import Broken, NotReady, UsageError
-from slipway.image import layers, layout
-from slipway.policy import canary, exceptions, locked
+from slipway.image import layers, layout, sbom
+from slipway.policy import canary, exceptions, locked, origin
 from slipway.policy import scan as policy
 from slipway.policy.finding import Finding, severe
 from slipway.policy.trust import believe
-from slipway.stages import build
+from slipway.stages import baseline, build
 from slipway.stages.base import Context, Outcome, Stage, failed
 from slipway.tools import database, provision, trivy
 from slipway.tools.database_store import Database
@@ -29,11 +29,15 @@ async def prepare(context: Context) -> tuple[Path, Database | None, str]:
     """The binary and the database, fetched while the image builds."""
     settings = context.settings.scan
     context.doing("fetching Trivy and its database")
-    binary = await provision.tool("trivy")
-    try:
-        return binary, await database.find(settings.database, context.root, context.log, _limit(context)), ""
-    except NotReady as error:
-        return binary, None, str(error)
+
+    async def data() -> tuple[Database | None, str]:
+        try:
+            return await database.find(settings.database, context.root, context.log, _limit(context)), ""
+        except NotReady as error:
+            return None, str(error)
+
+    binary, (found, missing) = await together(provision.tool("trivy"), data())
+    return binary, found, missing
 
 
 async def run(context: Context) -> Outcome:
@@ -48,19 +52,20 @@ async def run(context: Context) -> Outcome:
     _complete(context, image, report)
     kept = _without_values(report)
     (context.folder / "scan.json").write_text(json.dumps(kept))
-    sbom = context.state / "sbom.cdx.json"  # beside the layout that it speaks of: both are handed over together
-    await together(scanner.sbom(kept, sbom), _sing(scanner, report, data))
-    found = _judge(context, report, data)
+    # Beside the layout that they speak of: it is handed over with the first.
+    bills = [scanner.sbom(kept, context.state / name) for name in (sbom.FILE, sbom.SPDX)]
+    await together(*bills, _sing(scanner, report, data))
+    found, compared, more = await _judge(context, report, data, image.platform)
     stopping = [f for f in found if f.stops]
     known = data.facts if data else {"database": ""}
-    facts = {"packages": len(trivy.packages(report)), "sbom": sbom.name, **known}
+    facts = {"packages": len(trivy.packages(report)), "sbom": sbom.FILE, **known, **more}
     if stopping:
         mends = dict.fromkeys(f.mend for f in stopping if f.mend)
         mend = "; ".join([*list(mends)[:3], f"to accept one until a day: {exceptions.FILE}"])
-        return failed(_count(len(stopping)), *found, mend=mend, **facts)
+        return failed(_count(len(stopping)) + compared, *found, mend=mend, **facts)
     accepted = sum(bool(f.accepted) for f in found)
     listing = f"{len(found)} listed, none stops" if found else "no findings"
-    listing += f", {accepted} of them accepted until a day" if accepted else ""
+    listing += (f", {accepted} of them accepted until a day" if accepted else "") + compared
     if data is None:
         summary = f"no vulnerability data here ({missing}); secrets, configuration, SBOM checked"
         return Outcome("degraded", summary, tuple(found), facts=facts)
@@ -69,19 +74,30 @@ async def run(context: Context) -> Outcome:
     return Outcome("passed", summary, tuple(found), facts=facts)
 
 
-def _judge(context: Context, report: dict[str, Any], data: Database | None) -> list[Finding]:
-    """Everything that was found, and what of it stops this image today."""
+async def _judge(
+    context: Context, report: dict[str, Any], data: Database | None, platform: str
+) -> tuple[list[Finding], str, dict[str, str]]:
+    """Everything that was found, and what of it stops this image today; what is to be said of the comparison with the
+    default branch, and what came of its baseline."""
     settings, today = context.settings.scan, datetime.now(UTC).date()
     found = policy.findings(report, settings.fail_on, settings.unfixed)
     if data and (system := canary.unproven(report)):
         message = f"no old advisory for {system} is known to Slipway: that the database has its data is not proven"
         found.append(Finding("unproven", "UNKNOWN", message, stops=False))
+    found = origin.locate(found, _sources(context))
     file = context.root / exceptions.FILE
     try:
         accepted = exceptions.read(file.read_text(encoding="utf-8"), today) if file.is_file() else []
     except (OSError, ValueError) as error:
         raise UsageError(f"{exceptions.FILE}:{error}") from error
-    return severe(exceptions.apply(found, accepted, today))
+    found = exceptions.apply(found, accepted, today)
+    if settings.gate == "all":
+        return severe(found), "", {}
+    base = await baseline.find(context, platform)
+    found = severe(base.judged(found, accepted))
+    new = data is not None and baseline.keep(base, context, platform, report, found)
+    said = base.said(found)
+    return found, f" · {said}" if said else "", {"baseline": "kept" if new else "read" if base.kept else "none"}
 
 
 async def _report(context: Context, scanner: trivy.Trivy, image: layout.Image, known: bool) -> dict[str, Any]:
@@ -112,12 +128,7 @@ async def _report(context: Context, scanner: trivy.Trivy, image: layout.Image, k
 
 def _complete(context: Context, image: layout.Image, report: dict[str, Any]) -> None:
     """Whether the scanner saw every package that the project's lock file puts into the image."""
-    build = context.settings.build
-    folder = context.root / build.context
-    name = context.settings.scan.packages
-    if name == "auto":
-        dockerfile = (context.root / build.dockerfile).read_text(encoding="utf-8", errors="replace")
-        name = locked.chosen(dockerfile, [n for n in locked.INSTALLS if (folder / n).is_file()])
+    folder, name = context.root / context.settings.build.context, _lock(context)
     if name in ("", "none"):
         return
     kind = Path(name).name
@@ -135,6 +146,35 @@ def _complete(context: Context, image: layout.Image, report: dict[str, Any]) -> 
             "not see it cannot judge. Leave the packages' metadata (*.dist-info) in the image; if it is not made from "
             f"{name}, say so: [scan] packages."
         )
+
+
+def _lock(context: Context) -> str:
+    """The file of the build context that says which packages the image holds; empty or "none": there is none."""
+    folder, name = context.root / context.settings.build.context, context.settings.scan.packages
+    if name != "auto":
+        return name
+    return locked.chosen(_text(_dockerfile(context)), [n for n in locked.INSTALLS if (folder / n).is_file()])
+
+
+def _dockerfile(context: Context) -> Path:
+    return context.root / context.settings.build.dockerfile
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    except OSError:
+        return ""
+
+
+def _sources(context: Context) -> origin.Sources:
+    """What findings are traced back to; paths are relative to the project."""
+    build = context.settings.build
+    lock = os.path.normpath(Path(build.context, _lock(context)))
+    return origin.Sources(
+        build.dockerfile, _text(_dockerfile(context)), build.target, lock, _text(context.root / lock),
+        build.context, lambda name: len(_text(context.root / name).splitlines()),
+    )  # fmt: skip
 
 
 def _believe(context: Context, report: dict[str, Any], image: layout.Image) -> None:
@@ -200,6 +240,8 @@ async def key(context: Context) -> str | None:
     settings = context.settings.scan
     file = context.root / exceptions.FILE
     rules = f"{file.read_bytes().hex()} {datetime.now(UTC):%Y-%m-%d}" if file.is_file() else ""
+    if settings.gate == "new" and (base := baseline.place(context)) and base.is_file():
+        rules += hashlib.sha256(base.read_bytes()).hexdigest()
     if data and not data.current(_limit(context)):
         return None
     return f"{context.digest} {data.version if data else 'none'} {settings} {rules} {_scanner()}"

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from slipway.errors import SlipwayError
+from slipway.image import context as build_context
 from slipway.stages.base import Context
 from slipway.tools import provision
 from slipway.tools.container import Box
@@ -18,9 +19,14 @@ _ABOUT = "import json,sys,platform;print(json.dumps([platform.python_version(),s
 
 
 def tests_folder(context: Context) -> Path | None:
-    """[test] tests, else tests/unit, else tests (without the integration tests)."""
-    names = [context.settings.test.tests] if context.settings.test.tests else ["tests/unit", "tests"]
-    return next((context.root / name for name in names if (context.root / name).is_dir()), None)
+    """[test] tests, else tests/unit, else tests (without the integration tests, and where there are others)."""
+    if own := context.settings.test.tests:
+        return context.root / own if (context.root / own).is_dir() else None
+    integration = context.root / context.settings.integration.tests
+    for folder in (context.root / "tests/unit", context.root / "tests"):
+        if folder.is_dir() and any(not p.is_relative_to(integration) for p in build_context.tree(folder)):
+            return folder
+    return None
 
 
 async def box(context: Context) -> Box | None:

@@ -9,21 +9,25 @@ import hashlib
 import http.client
 import json
 import re
+import ssl
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from threading import Event
-from typing import IO, Any
-from urllib.parse import urlencode, urlsplit
+from typing import TypeVar
+from urllib.parse import urlencode
 
 from slipway.errors import UsageError
 from slipway.image.reference import DIGEST, Repository, repository
+from slipway.tools.opener import allowed, opener
 from slipway.tools.registry import ACCEPT
 
+T = TypeVar("T")
 BUSY = (429, 500, 502, 503, 504)  # asked again; everything else is an answer
 SMALL = 4_000_000  # bytes of a manifest, as the distribution specification has it, or of a token
 _TOKEN = re.compile(r"[!-~]+")  # no line break: it becomes a header
@@ -82,6 +86,10 @@ def reference(text: str, tag: str) -> Reference:
     return Reference(repository(path), given, digest)
 
 
+class Torn(ValueError):
+    """A body that ended early."""
+
+
 class Registry:
     """One artifact in a registry. Setting `stop` ends what it is doing at the next byte."""
 
@@ -91,8 +99,7 @@ class Registry:
         self._limits = limits
         self._stop = stop
         self._token: str | None = None
-        handlers = (_Proxies, _Redirects, *_handlers(limits.silence))
-        self._opener = urllib.request.build_opener(*handlers)
+        self._opener = opener(limits.silence)
 
     def layer(self, media_type: str) -> Layer:
         """The artifact's only layer, as the manifest names it.
@@ -102,8 +109,12 @@ class Registry:
             ValueError: the answer is not the manifest of such an artifact, or not the one that was asked for.
         """
         asked = self.artifact.digest or self.artifact.tag
-        with self._get("manifests", asked, ACCEPT) as answer:
-            raw = self._small(answer)
+
+        def manifest() -> bytes:
+            with self._get("manifests", asked, ACCEPT) as answer:
+                return self._small(answer)
+
+        raw = self._again(manifest)
         found = f"sha256:{hashlib.sha256(raw).hexdigest()}"
         if self.artifact.digest and found != self.artifact.digest:
             raise ValueError(f"the answer is {found}, not the digest that was asked for")
@@ -129,6 +140,9 @@ class Registry:
             ValueError: it is not what its manifest says; the file is then worth nothing.
         """
         self.step = "layer"
+        self._again(lambda: self._blob(layer, target))
+
+    def _blob(self, layer: Layer, target: Path) -> None:
         hashed, size = hashlib.sha256(), 0
         with self._get("blobs", layer.digest, "*/*") as answer, target.open("wb") as file:
             while chunk := answer.read1(1 << 16):
@@ -139,9 +153,20 @@ class Registry:
                 if size > layer.size:
                     raise ValueError(f"longer than the {layer.size} bytes that its manifest names")
         if size < layer.size:
-            raise ValueError(f"cut: {size} of {layer.size} bytes arrived")
+            raise Torn(f"cut: {size} of {layer.size} bytes arrived")
         if f"sha256:{hashed.hexdigest()}" != layer.digest:
             raise ValueError("changed on its way: it has another SHA-256 than its manifest names")
+
+    def _again(self, ask: Callable[[], T]) -> T:
+        """Ask, and ask again where the connection broke: each time after a longer pause."""
+        for number in range(self._limits.attempts - 1):
+            try:
+                return ask()
+            except (OSError, http.client.HTTPException, Torn) as error:
+                if not torn(error):
+                    raise
+                self._pause(self._limits.pause * 2**number)
+        return ask()
 
     def _get(self, kind: str, name: str, accept: str) -> http.client.HTTPResponse:
         """Ask for something of the artifact: with a token where one is wanted, again where the registry is busy."""
@@ -179,7 +204,7 @@ class Registry:
         fields.setdefault("scope", f"repository:{self.artifact.repository.path}:pull")
         query = urlencode({name: fields[name] for name in ("service", "scope") if name in fields})
         url = f"{fields['realm']}{'&' if '?' in fields['realm'] else '?'}{query}"
-        _allowed(url)
+        allowed(url)
         with self._open(urllib.request.Request(url, headers={"User-Agent": "slipway"})) as answer:
             try:
                 given = json.loads(self._small(answer))
@@ -205,8 +230,19 @@ class Registry:
         seconds = max(self._limits.pause, _retry_after(told))
         if seconds > self._limits.patience:
             raise ValueError(f"busy: it asks to come back in {seconds:.0f} s")
+        self._pause(seconds)
+
+    def _pause(self, seconds: float) -> None:
         self._stop.wait(seconds)
         _go_on(self._stop)
+
+
+def torn(error: Exception) -> bool:
+    """Whether a connection that stood has broken: what a network does now and then, not what a registry answers. Who is
+    refused, waits in vain or is told something is not asked again."""
+    cause = error.reason if isinstance(error, urllib.error.URLError) else error
+    kinds = (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError, http.client.IncompleteRead, Torn)
+    return isinstance(cause, kinds)
 
 
 def why(error: Exception, limits: Limits) -> str:
@@ -235,61 +271,3 @@ def _retry_after(told: str) -> float:
         return float(told) if told.strip().isdigit() else parsedate_to_datetime(told).timestamp() - time.time()
     except (ValueError, TypeError, OverflowError):
         return 0
-
-
-def _loopback(host: str | None) -> bool:
-    return Repository(host or "", "").loopback
-
-
-def _allowed(url: str) -> None:
-    """Plain HTTP never leaves this machine."""
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and _loopback(parts.netloc)):
-        raise urllib.error.URLError(f"it sends us to {parts.scheme}://{parts.netloc}, which is not https")
-
-
-class _Proxies(urllib.request.ProxyHandler):
-    """The proxies of the environment, which know nothing of this machine's own registries."""
-
-    def proxy_open(self, req: urllib.request.Request, proxy: str, type: str) -> Any:
-        return None if _loopback(req.host) else super().proxy_open(req, proxy, type)
-
-
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Blobs often lie with another host. Authorization is an unredirected header: it is never handed on."""
-
-    def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
-    ) -> urllib.request.Request | None:
-        _allowed(newurl)
-        fp.close()  # urllib would read its body to the end, and there may be none
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _handlers(silence: float) -> tuple[urllib.request.BaseHandler, urllib.request.BaseHandler]:
-    """urllib's own, with one time limit for connecting and another for every byte after that."""
-
-    def connect(connection: http.client.HTTPConnection, plain: Any) -> None:
-        try:
-            plain(connection)
-        except TimeoutError:
-            raise ConnectionError(f"no connection within {connection.timeout:g} s") from None
-        connection.sock.settimeout(silence)
-
-    class Plain(http.client.HTTPConnection):
-        def connect(self) -> None:
-            connect(self, http.client.HTTPConnection.connect)
-
-    class Secure(http.client.HTTPSConnection):
-        def connect(self) -> None:
-            connect(self, http.client.HTTPSConnection.connect)
-
-    class PlainHandler(urllib.request.HTTPHandler):
-        def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-            return self.do_open(Plain, req)
-
-    class SecureHandler(urllib.request.HTTPSHandler):
-        def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-            return self.do_open(Secure, req, context=self._context)  # type: ignore[attr-defined]
-
-    return PlainHandler(), SecureHandler()

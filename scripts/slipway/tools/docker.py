@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,17 +143,21 @@ async def pulled(reference: str) -> dict[str, Any]:
     return await image(reference) or {}
 
 
-async def containers(*filters: str) -> list[dict[str, Any]]:
-    """Full descriptions of the containers, running or not, that match all `filters` (label=…, name=…)."""
+async def containers(*filters: str, env: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    """Full descriptions of the containers, running or not, that match all `filters` (label=…, name=…).
+
+    Args:
+        env: variables over our own, such as another engine's DOCKER_HOST.
+    """
     words = [word for f in filters for word in ("--filter", f)]
-    ids = (await docker("ps", "-aq", "--no-trunc", *words)).out.split()
+    ids = (await docker("ps", "-aq", "--no-trunc", *words, env=env)).out.split()
     if not ids:
         return []
-    done = await docker("inspect", *ids)
+    done = await docker("inspect", *ids, env=env)
     return list(json.loads(done.out or "[]"))
 
 
-async def remove(*filters: str, volumes: bool = True) -> list[str]:
+async def remove(*filters: str, volumes: bool = True, env: Mapping[str, str] | None = None) -> list[str]:
     """Remove containers, networks and volumes by label and look again.
 
     Returns:
@@ -167,7 +172,7 @@ async def remove(*filters: str, volumes: bool = True) -> list[str]:
         kinds.append(("volume", ("volume", "ls", "-q"), ("volume", "rm", "-f")))
     left: list[str] = []
     for kind, listing, removal in kinds:
-        if ids := (await docker(*listing, *words)).out.split():
-            await docker(*removal, *ids)
-            left += [f"{kind} {i}" for i in (await docker(*listing, *words)).out.split()]
+        if ids := (await docker(*listing, *words, env=env)).out.split():
+            await docker(*removal, *ids, env=env)
+            left += [f"{kind} {i}" for i in (await docker(*listing, *words, env=env)).out.split()]
     return left

@@ -2,21 +2,22 @@
 
 import hashlib
 import os
+import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from slipway.errors import SlipwayError
 from slipway.tools.provision import uv
 
 PYTEST = Path(__file__).with_name("integration.txt")  # pytest, pytest-docker, httpx by hash
-GROUPS = ("integration", "dev")
 
 
 async def integration(root: Path, state: Path, log: Path) -> Path:
     """The interpreter of an up-to-date environment.
 
-    Takes the group `integration` or `dev` of a uv project, else requirements-test.txt, else pytest, pytest-docker and
-    httpx. Made again only when those files change.
+    Takes the group `integration` of a uv project, or `dev` where it has pytest-docker; else requirements-test.txt, else
+    pytest, pytest-docker and httpx. Made again only when those files change.
 
     Raises:
         SlipwayError: the packages cannot be had.
@@ -51,7 +52,21 @@ def _group(root: Path) -> str:
         groups = tomllib.loads(path.read_text(encoding="utf-8")).get("dependency-groups", {}) if path.is_file() else {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SlipwayError(f"pyproject.toml is not valid TOML: {error}.") from error
-    return next((name for name in GROUPS if name in groups), "")
+    if "integration" in groups:
+        return "integration"
+    # A `dev` without pytest-docker is for other tests: these would not even be collected with it.
+    return "dev" if _names(groups, "dev", "pytest-docker") else ""
+
+
+def _names(groups: dict[str, Any], group: str, package: str, depth: int = 0) -> bool:
+    """Whether a group, or one that it includes, asks for a package."""
+    for entry in groups.get(group, []):
+        if isinstance(entry, dict):
+            if depth < 5 and _names(groups, str(entry.get("include-group")), package, depth + 1):
+                return True
+        elif re.match(rf"{package}(?![\w.-])", str(entry)):
+            return True
+    return False
 
 
 def _requirements(root: Path) -> Path:

@@ -39,3 +39,25 @@ async def source(root: Path) -> Source:
     first, *files = status.out.splitlines()
     branch = first.removeprefix("## ").split("...")[0]
     return Source(commit, "" if branch.startswith("HEAD (no branch)") else branch, len(files), int(committed))
+
+
+async def tracks(root: Path, name: str) -> bool:
+    """Whether a file or folder of the project is part of its repository, or something in it is."""
+    try:
+        listed = await process.run("git", "ls-files", "--", f":(literal){name}", cwd=root, timeout=20)
+    except FileNotFoundError:
+        return False
+    return listed.ok and bool(listed.out)
+
+
+async def default_branch(root: Path) -> str:
+    """The branch that others start from: as the remote says, else `main` or `master`; empty where there is none."""
+    try:
+        head = await process.run("git", "symbolic-ref", "--short", "refs/remotes/origin/HEAD", cwd=root, timeout=20)
+        if head.ok:
+            return head.out.strip().removeprefix("origin/")
+        words = ("--format=%(refname:short)", "refs/heads/main", "refs/heads/master")
+        listed = await process.run("git", "for-each-ref", *words, cwd=root, timeout=20)
+    except FileNotFoundError:
+        return ""
+    return listed.out.split("\n")[0].strip() if listed.ok else ""

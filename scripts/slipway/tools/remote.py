@@ -66,18 +66,34 @@ async def exists(repository: Repository, digest_: str, environment: Mapping[str,
     return done.ok
 
 
-async def created(repository: Repository, digest_: str, environment: Mapping[str, str]) -> str:
-    """When the commit of an image was made, by its label org.opencontainers.image.created (RFC 3339); empty without."""
+async def labels(repository: Repository, digest_: str, environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The labels of an image, of an index those of its first one; none where the registry does not tell."""
     done = await docker(
         "buildx", "imagetools", "inspect", repository.at(digest_), "--format", "{{json .Image}}", env=environment
     )
     try:
         found = json.loads(done.out)
     except ValueError:
-        return ""
+        return {}
     configs = [found] if "config" in found else [c for c in found.values() if isinstance(c, dict)]
-    labels = (configs[0].get("config") or {}).get("Labels") or {} if configs else {}
-    return str(labels.get("org.opencontainers.image.created") or "")
+    return dict((configs[0].get("config") or {}).get("Labels") or {}) if configs else {}
+
+
+async def created(repository: Repository, digest_: str, environment: Mapping[str, str]) -> str:
+    """When the commit of an image was made, by its label org.opencontainers.image.created (RFC 3339); empty without."""
+    return str((await labels(repository, digest_, environment)).get("org.opencontainers.image.created") or "")
+
+
+async def manifests(repository: Repository, digest_: str) -> list[str]:
+    """A digest and, where it is an index, those of its images; empty where the registry does not have it."""
+    done = await docker("buildx", "imagetools", "inspect", repository.at(digest_), "--raw", timeout=60)
+    try:
+        found = json.loads(done.out) if done.ok else None
+    except ValueError:
+        return []
+    if not isinstance(found, dict):
+        return []
+    return [digest_, *(str(one.get("digest")) for one in found.get("manifests") or [])]
 
 
 async def push(repository: Repository, digest_: str, name: str, log: Path, environment: Mapping[str, str]) -> None:

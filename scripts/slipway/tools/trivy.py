@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from slipway.errors import Broken
+from slipway.image import sbom
 from slipway.tools import process
 
 VERDICTS = (0, 10, 11)
@@ -21,6 +22,7 @@ SECRETS = Path(__file__).with_name("secrets.yaml")
 _OFFLINE = ("--skip-db-update", "--offline-scan", "--skip-version-check", "--disable-telemetry")
 # Every package and finding, unfiltered; the exit codes are compared with what the report says.
 _ALL = ("--list-all-pkgs", "--exit-code", "10", "--exit-on-eol", "11", "--format", "json")
+_FORMATS = {sbom.FILE: ("cyclonedx", "components"), sbom.SPDX: ("spdx-json", "packages")}
 _ALONE = ("--config", "/dev/null", "--ignorefile", "/dev/null")
 
 
@@ -90,7 +92,7 @@ class Trivy:
             return _report(done, report)
 
     async def sbom(self, report: dict[str, Any], target: Path) -> None:
-        """Write a CycloneDX SBOM of a report's packages.
+        """Write a bill of a report's packages, without another scan: CycloneDX or SPDX, by the target's name.
 
         Raises:
             Broken: the SBOM could not be made, or lists nothing although the report has packages.
@@ -98,13 +100,13 @@ class Trivy:
         with tempfile.TemporaryDirectory(prefix="slipway-trivy-") as name:
             folder = Path(name)
             (folder / "report.json").write_text(json.dumps(report))
-            words = ("--format", "cyclonedx", "--output", "sbom.json", "report.json")
+            words = ("--format", _FORMATS[target.name][0], "--output", "sbom.json", "report.json")
             done = await self._call("convert", *_ALONE, *words, cwd=folder, timeout=60)
             if done.code != 0:
                 raise Broken(f"the SBOM could not be made: {done.last_line()}")
             try:
                 content = (folder / "sbom.json").read_bytes()
-                components = json.loads(content).get("components") or []
+                components = json.loads(content).get(_FORMATS[target.name][1]) or []
             except (OSError, ValueError, AttributeError) as error:
                 raise Broken(f"the SBOM could not be made: {error}") from error
         if len(components) < len(packages(report)):

@@ -16,8 +16,8 @@ from slipway.deploy.rollout import Report
 from slipway.deploy.target import Result
 from slipway.errors import SlipwayError
 from slipway.image.reference import Repository
-from slipway.stages import deploy
-from slipway.stages.base import Context, Outcome
+from slipway.stages import deploy, place
+from slipway.stages.base import Context, Delivery, Outcome
 from slipway.tools.git import Source
 from slipway.tools.images import Images
 
@@ -36,7 +36,7 @@ def rolled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was rolled out; each one goes live."""
     done: list[str] = []
 
-    async def target(_: Context) -> Place:
+    async def target(_: Context, __: Any) -> Place:
         assert "GH_TOKEN" not in os.environ, "the project's compose file could name it"
         return Place()
 
@@ -44,7 +44,7 @@ def rolled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         done.append(reference)
         return Report(Result.LIVE, "", "")
 
-    monkeypatch.setattr(deploy, "target", target)
+    monkeypatch.setattr(place, "place", target)
     monkeypatch.setattr(deploy, "roll_out", roll_out)
     return done
 
@@ -65,7 +65,7 @@ def roll(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rolled: list[str]) -> 
             source=Source("c" * 40, "main", 0, 1), images=Images(), repository=Repository(host, "acme/shop"), seen="",
             version="c" * 40, done={"build": Outcome("passed", facts={"digest": DIGEST})},
         )  # fmt: skip
-        return asyncio.run(deploy.run(replace(context, provenance=provenance)))  # type: ignore[arg-type]
+        return asyncio.run(deploy.run(replace(context, delivery=Delivery(provenance))))  # type: ignore[arg-type]
 
     return call
 

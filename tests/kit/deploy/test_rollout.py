@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from slipway.deploy import rollout
-from slipway.deploy.rollout import Checks, Report, roll_out
+from slipway.deploy import probe, rollout
+from slipway.deploy.probe import Checks
+from slipway.deploy.rollout import Report, roll_out
 from slipway.deploy.target import Attempt, Result
 from slipway.errors import ExitCode, NotReady, SlipwayError
 
@@ -44,7 +45,7 @@ class App:
                 if app.running not in app.apps:
                     self.close_connection = True
                     return
-                status, body = app.apps[app.running](self.path)
+                status, body = app.apps[app.running](self.path.partition("?")[0])
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -60,10 +61,23 @@ class App:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server.server_port}/"
 
-    async def preflight(self) -> None:
+    patience = 0.0
+    newer = ""
+
+    async def preflight(self) -> list[str]:
         self.calls.append("preflight")
         if self.refuse:
             raise self.refuse
+        return []
+
+    async def before(self) -> str:
+        return ""
+
+    async def superseded(self) -> str:
+        return self.newer
+
+    async def abandon(self, previous: str) -> None:
+        await (self.deploy(previous, migrate=False) if previous else self.stop())
 
     async def current(self) -> str:
         return self.running
@@ -80,10 +94,11 @@ class App:
         self.calls.append(f"{name} is up")
         return attempt  # type: ignore[no-any-return]
 
-    async def stop(self) -> None:
+    async def stop(self) -> bool:
         await asyncio.sleep(self.delay)
         self.calls.append("stop")
         self.running = ""
+        return True
 
     async def diagnose(self) -> str:
         self.calls.append("diagnose")
@@ -95,7 +110,9 @@ class App:
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
     """A platform on which the old version runs."""
-    monkeypatch.setattr(rollout, "PAUSE", 0.02)
+    monkeypatch.setattr(probe, "PAUSE", 0.02)
+    monkeypatch.setattr(probe, "LONGEST_PAUSE", 0.02)
+    monkeypatch.setattr(rollout, "OLD_SECONDS", 0.5)
     one = App()
     one.running = OLD
     yield one

@@ -63,7 +63,9 @@ def test_none_of_ten_secrets_is_in_what_we_write(project: Callable[..., Project]
     written = [
         p for p in (shop.root / ".slipway").rglob("*") if p.is_file() and not {"layout", "analyses"} & {*p.parts}
     ]
-    assert {"findings.sarif", "sbom.cdx.json", "scan.json", "result.json"} <= {p.name for p in written}
+    assert {"findings.sarif", "sbom.cdx.json", "sbom.spdx.json", "scan.json", "result.json"} <= {
+        p.name for p in written
+    }
     places = {p.name: p.read_bytes() for p in [*written, summary, output]} | {"the console": done.text.encode()}
     assert len(summary.read_bytes()) > 500
     leaks = {

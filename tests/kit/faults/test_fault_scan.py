@@ -3,6 +3,7 @@
 import json
 import secrets
 import shutil
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -81,6 +82,37 @@ def test_a_finding_is_accepted_until_a_day(project: Callable[..., Project]) -> N
     done = shop.run(*ONLY)
     assert done.code == 2, done.text
     assert "slipway.exceptions.yaml:1: expires" in done.out and "further than 90 days" in done.out
+
+
+def test_only_new_findings_stop_where_the_gate_says_so(project: Callable[..., Project]) -> None:
+    shop = with_gunicorn(project, "20.1.0")
+    shop.write("slipway.toml", (shop.root / "slipway.toml").read_text() + '[scan]\ngate = "new"\n')
+    first = shop.run(*ONLY)
+    assert first.code == 1, first.text
+    assert "every finding counts: there is no baseline of the last run yet" in first.out
+    known = shop.run(*ONLY)
+    assert known.code == 0, known.text
+    assert "in the last run already, the worst: HIGH CVE-2024-1135" in known.out
+    assert shop.run(*ONLY).stage("scan")["status"] == "reused"
+    assert shop.run("publish", *ONLY[1:]).code == 0
+    command = shop.command("rescan", known.record["image"]["reference"])
+    whole = subprocess.run(command, env=shop.environment, capture_output=True, text=True, timeout=60, check=False)
+    assert whole.returncode == 1 and "CVE-2024-1135" in whole.stdout, "what runs is looked at whole"
+
+    key = "ghp_" + (secrets.token_hex(30) + "AbCdEfGhIj")[:36]
+    shop.write(".env", f"\nGITHUB_TOKEN={key}\n")
+    shop.replace(".dockerignore", "!server.py", "!server.py\n!.env")
+    shop.replace("Dockerfile", "COPY server.py", "COPY .env ./\nCOPY server.py")
+    more = shop.run(*ONLY)
+    assert more.code == 1, more.text
+    assert more.rules("scan") == ["secret"]
+    assert "from .env:2" in more.out
+    told = [f for f in more.stage("scan")["findings"] if f.get("known")]
+    assert [(f["rule"], f["stops"]) for f in told] == [("CVE-2024-1135", False)]
+    (shop.root / ".slipway/baseline.json").write_text("{")
+    done = shop.run(*ONLY)
+    assert set(done.rules("scan")) == {"secret", "CVE-2024-1135"}
+    assert "the baseline is not believed: it is damaged" in done.out
 
 
 def test_a_package_of_the_lock_file_that_the_scanner_does_not_see(project: Callable[..., Project]) -> None:

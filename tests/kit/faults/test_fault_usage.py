@@ -1,5 +1,6 @@
 """Wrong options and settings: exit 2, naming what, where and the mend; nothing is started."""
 
+import subprocess
 from collections.abc import Callable
 
 import pytest
@@ -87,3 +88,17 @@ def test_no_such_folder(project: Callable[..., Project]) -> None:
     shop.root = shop.root / "nowhere"
     done = shop.run("lint")
     assert (done.code, "nowhere" in done.err) == (2, True), done.text
+
+
+def test_a_change_brings_no_results_of_its_own(project: Callable[..., Project]) -> None:
+    """Nobody but an earlier run says what was green already."""
+    shop = project()
+    shop.write(".slipway/reuse/lint.json", "{}")
+    for words in ("init --quiet", "add --force .slipway"):
+        subprocess.run(["git", *words.split()], cwd=shop.root, check=True)
+    done = shop.run("lint")
+    assert done.code == 2, done.text
+    assert "git rm -r --cached .slipway" in done.err
+    assert not shop.run_logs()
+    subprocess.run(["git", "rm", "-r", "--quiet", "--cached", ".slipway"], cwd=shop.root, check=True)
+    assert shop.run("lint").code == 0

@@ -1,12 +1,15 @@
 """Who may read and write the layer cache."""
 
+import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from slipway import cli
 from slipway.errors import UsageError
 from slipway.github import Event
-from slipway.github.cache import decide
+from slipway.github.cache import baseline, decide
 
 
 def event(name: str, ref: str) -> Event:
@@ -48,3 +51,52 @@ def test_the_key_follows_dependencies_and_architecture_not_the_source(tmp_path: 
 def test_an_unknown_policy_is_an_error() -> None:
     with pytest.raises(UsageError, match="cache: 'always' is not one of: auto, read-only, off"):
         decide("always", event("push", "refs/heads/main"), Path(), [], "x86_64")
+
+
+@pytest.mark.parametrize(
+    ("name", "ref", "own"),
+    [
+        ("push", "refs/heads/main", True),
+        ("schedule", "refs/heads/main", True),
+        ("workflow_dispatch", "refs/heads/main", True),
+        ("workflow_dispatch", "refs/heads/feature", False),
+        ("push", "refs/heads/feature", False),
+        ("push", "refs/tags/main", False),
+        ("pull_request", "refs/pull/7/merge", False),
+        ("pull_request_target", "refs/heads/main", False),
+        ("issue_comment", "refs/heads/main", False),
+        ("merge_group", "refs/heads/gh-readonly-queue/main/pr-7", False),
+    ],
+)
+def test_what_is_of_the_default_branch(name: str, ref: str, own: bool) -> None:
+    assert event(name, ref).of_default_branch is own
+
+
+def test_the_baselines_of_different_images_do_not_meet() -> None:
+    pull, push = event("pull_request", "refs/pull/7/merge"), event("push", "refs/heads/main")
+    key, prefix = baseline(push, "shop", "x86_64", "77-1")
+    assert key == f"{prefix}77-1" and prefix.startswith("slipway-baseline-x86_64-")
+    assert baseline(pull, "shop", "x86_64", "78-1")[1] == prefix, "a pull request reads what a push wrote"
+    assert baseline(push, "shop", "x86_64", "77-2")[0] != key, "an entry never changes"
+    others = {baseline(push, "web", "x86_64", "1")[1], baseline(push, "shop", "aarch64", "1")[1]}
+    assert not any(other.startswith(prefix) or prefix.startswith(other) for other in others)
+    assert baseline(event("push", "refs/tags/v1"), "shop", "x86_64", "1") == ("", ""), "a tag reads none"
+
+
+@pytest.mark.parametrize("gate", ["all", "new"])
+def test_the_step_names_the_baseline_where_the_gate_wants_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gate: str
+) -> None:
+    (tmp_path / "slipway.toml").write_text(f'[scan]\ngate = "{gate}"\n')
+    given = {
+        "GITHUB_OUTPUT": str(tmp_path / "out"), "GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/main",
+        "GITHUB_EVENT_PATH": "/dev/null", "GITHUB_RUN_ID": "77", "GITHUB_RUN_ATTEMPT": "2", "RUNNER_TEMP": "/temp",
+    }  # fmt: skip
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(cli.main, ["ci", "cache"])
+    assert done.exit_code == 0, done.output
+    outputs = dict(re.findall(r"(?m)^([\w-]+)<<(?:end-\w+)\n(.*)\nend-", (tmp_path / "out").read_text()))
+    assert outputs["baseline"] == ("/temp/slipway/baseline.json" if gate == "new" else "")
+    assert outputs["baseline-key"] == outputs["baseline-prefix"] + "77-2"

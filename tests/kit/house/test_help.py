@@ -35,7 +35,7 @@ def shown(name: str, width: int = 100) -> str:
 @pytest.mark.parametrize("width", [80, 100])
 def test_help_fits_one_screen(name: str, width: int) -> None:
     lines = shown(name, width).splitlines()
-    assert len(lines) <= 24
+    assert len(lines) <= (24 if name else 36), "the list of all commands alone may be longer"
     assert max(map(len, lines)) <= width
     assert "..." not in "".join(line for line in lines if not line.startswith("Usage")), "a sentence is cut"
 

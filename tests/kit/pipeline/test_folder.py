@@ -9,13 +9,11 @@ from pathlib import Path
 import pytest
 
 from slipway.errors import NotReady
-from slipway.pipeline import deploys, folder
-from slipway.pipeline.result import ImageResult, RunResult, SourceResult, StageResult
+from slipway.pipeline import folder
 
 HOLD = """
 import pathlib, sys, time
-from slipway.pipeline import deploys, folder
-from slipway.pipeline.result import ImageResult, RunResult, SourceResult, StageResult
+from slipway.pipeline import folder
 with folder.locked(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
@@ -66,34 +64,3 @@ def test_the_lock_names_its_holder_and_goes_with_it(tmp_path: Path, number: int)
         holder.wait()
     with folder.locked(state):
         assert (state / "lock").read_text() == str(os.getpid())
-
-
-def deployed(number: int) -> RunResult:
-    """A run that deployed."""
-    facts = {"environment": "local", "result": "live", "previous": "", "url": "http://127.0.0.1:8000"}
-    stage = StageResult(name="deploy", status="passed", seconds=1, started=0, facts=facts)
-    return RunResult(
-        id=f"run-{number}", status="passed", exit_code=0, started="2026-11-21T08:00:00Z", seconds=1, work_seconds=1,
-        project="shop", source=SourceResult("", "", False), image=ImageResult("r@sha256:1", "sha256:1"),
-        stages=(stage,),
-    )  # fmt: skip
-
-
-def test_deploys_outlive_their_runs_and_the_oldest_go(tmp_path: Path) -> None:
-    for number in range(deploys.KEPT + 3):
-        deploys.record(tmp_path, deployed(number))
-    kept = deploys.read(tmp_path)
-    assert [kept[0].run, kept[-1].run, len(kept)] == ["run-3", f"run-{deploys.KEPT + 2}", deploys.KEPT]
-    assert [p.name for p in tmp_path.iterdir()] == [deploys.NAME]
-
-
-def test_a_line_of_deploys_that_was_cut_costs_that_line_alone(tmp_path: Path) -> None:
-    deploys.record(tmp_path, deployed(1))
-    (tmp_path / deploys.NAME).write_bytes((tmp_path / deploys.NAME).read_bytes() + b'{"run": \xff\n')
-    deploys.record(tmp_path, deployed(2))
-    assert [deploy.run for deploy in deploys.read(tmp_path)] == ["run-1", "run-2"]
-
-
-def test_without_room_for_the_deploys_the_run_goes_on(tmp_path: Path) -> None:
-    deploys.record(tmp_path / "absent", deployed(1))
-    assert list(tmp_path.iterdir()) == []

@@ -14,7 +14,7 @@ from stages.scan_cases import CASES, Case, table
 from support import REPOSITORY
 
 from slipway.config import Settings
-from slipway.errors import Broken, UsageError
+from slipway.errors import Broken, NotReady, UsageError
 from slipway.image.reference import repository
 from slipway.stages import build, scan
 from slipway.stages.base import Context, Outcome
@@ -96,6 +96,25 @@ def test_the_same_image_and_data_in_good_order_are_clean(trivy: Path, tmp_path: 
     good = Case("", "", "", image=lambda folder: layouts.layout(folder, layouts.app("23.0.0")))
     outcome = asyncio.run(scan.run(context(tmp_path, good)))
     assert outcome.status == "passed", outcome
+
+
+def test_the_scanner_and_its_data_are_fetched_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each waits for the other to have begun: one after the other would never end."""
+    begun = {"tool": asyncio.Event(), "data": asyncio.Event()}
+
+    async def tool(name: str) -> Path:
+        begun["tool"].set()
+        await asyncio.wait_for(begun["data"].wait(), 5)
+        return Path(name)
+
+    async def find(*_: object) -> None:
+        begun["data"].set()
+        await asyncio.wait_for(begun["tool"].wait(), 5)
+        raise NotReady("no way")
+
+    monkeypatch.setattr(provision, "tool", tool)
+    monkeypatch.setattr(scan.database, "find", find)
+    assert asyncio.run(scan.prepare(context(tmp_path, CASES[0]))) == (Path("trivy"), None, "no way")
 
 
 def test_the_table_in_the_docs_is_this_one() -> None:

@@ -172,9 +172,13 @@ class Project:
 
     def run(self, *args: str, timeout: float = 120, **environment: str) -> Done:
         """`slipway run …` to its end."""
+        return self.call("run", *args, timeout=timeout, **environment)
+
+    def call(self, *args: str, timeout: float = 120, **environment: str) -> Done:
+        """`slipway …` to its end."""
         begun = time.monotonic()
         ended = subprocess.run(
-            self.command("run", *args), env=self.environment | environment, stdin=subprocess.DEVNULL,
+            self.command(*args), env=self.environment | environment, stdin=subprocess.DEVNULL,
             capture_output=True, text=True, timeout=timeout, check=False, cwd=self.root.parent,
         )  # fmt: skip
         return self.look(Done(ended.returncode, ended.stdout, ended.stderr, time.monotonic() - begun))

@@ -12,7 +12,7 @@ if mode == "crash":
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         commit = "another" if mode == "wrong" else os.environ["APP_COMMIT"]
-        ill = mode == "ill" and self.path != "/livez"
+        ill = mode == "ill" and not self.path.startswith("/livez")
         self.send_response(503 if ill else 200)
         self.end_headers()
         self.wfile.write(json.dumps({"commit": commit, "mode": mode}).encode())

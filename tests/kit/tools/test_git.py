@@ -150,3 +150,23 @@ def test_a_folder_in_a_repository_looks_at_itself(repository: Git, tmp_path: Pat
     (tmp_path / "project" / "file").write_text("2")
     found = source(tmp_path, "project/shop")
     assert found.commit and not found.dirty
+
+
+def test_whether_a_folder_is_part_of_the_repository(repository: Git, tmp_path: Path) -> None:
+    def tracked() -> bool:
+        return asyncio.run(git.tracks(tmp_path / "project", ".slipway"))
+
+    assert not asyncio.run(git.tracks(tmp_path, ".slipway")), "no repository"
+    (tmp_path / "project" / ".slipway").mkdir()
+    file = tmp_path / "project" / ".slipway" / "scan.json"
+    file.write_text("{}")
+    assert not tracked()
+    repository("add", "--force", ".slipway")
+    assert tracked()
+    repository("rm", "--quiet", "--cached", "-r", ".slipway")
+    file.unlink()
+    file.parent.rmdir()
+    file.parent.symlink_to("elsewhere")
+    assert not tracked()
+    repository("add", ".slipway")
+    assert tracked(), "a link too"

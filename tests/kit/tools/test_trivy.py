@@ -62,9 +62,11 @@ def test_a_vulnerable_package_is_found_whatever_lies_about(
     assert {"CVE-2024-1135", "github-pat"} <= rules(report)
     assert {p["Name"] for p in tool.packages(report)} == {*SYSTEM, "gunicorn"}
     assert not (tmp_path / "PWNED").exists()
-    asyncio.run(Trivy(trivy, database, tmp_path / "log").sbom(report, tmp_path / "sbom.json"))
-    names = {c["name"] for c in json.loads((tmp_path / "sbom.json").read_text())["components"]}
-    assert {"base-files", "gunicorn"} <= names
+    for file, key in (("sbom.cdx.json", "components"), ("sbom.spdx.json", "packages")):
+        asyncio.run(Trivy(trivy, database, tmp_path / "log").sbom(report, tmp_path / file))
+        names = {one["name"] for one in json.loads((tmp_path / file).read_text())[key]}
+        assert {"base-files", "gunicorn"} <= names
+    assert json.loads((tmp_path / "sbom.spdx.json").read_text())["spdxVersion"] == "SPDX-2.3"
 
 
 def test_the_mended_version_is_clean(trivy: Path, database: Path, tmp_path: Path) -> None:
@@ -238,11 +240,12 @@ def test_a_scanner_sees_nothing_of_our_environment(
         ("pass", "the SBOM"),
     ],
 )
+@pytest.mark.parametrize("file", ["sbom.cdx.json", "sbom.spdx.json"])
 def test_an_sbom_that_lists_less_than_was_found_is_broken(
-    program: Program, tmp_path: Path, code: str, said: str
+    program: Program, tmp_path: Path, code: str, said: str, file: str
 ) -> None:
     """Trivy writes an empty one, and ends with 0, where it finds no packages in the report."""
     scanner = Trivy(program("trivy", code), tmp_path, tmp_path / "log")
     with pytest.raises(Broken, match=said):
-        asyncio.run(scanner.sbom(CLEAN, tmp_path / "sbom.json"))
-    assert not (tmp_path / "sbom.json").exists()
+        asyncio.run(scanner.sbom(CLEAN, tmp_path / file))
+    assert not (tmp_path / file).exists()

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from support import Project, docker, free_port
 from workflows.harness import provision
-from workflows.harness.real import WRITE, Bench
+from workflows.harness.real import VERIFIED, WRITE, Bench
 from workflows.harness.registry import Registry
 from workflows.harness.runner import Run, Shop
 
@@ -85,7 +85,7 @@ def verified(
         shop, sha = bench.shop(files)
         inputs = {"image": bench.image, "scan-database": str(database)}
         run = bench.call("verify", shop, sha, inputs, permissions={"contents": "read"})
-        run.check({"call/verify": "success"})
+        run.check({"call/verify": VERIFIED})
         outputs = run.jobs["call/verify"].outputs
         platform = {"SLIPWAY_IMAGE_NAME": bench.image, "SLIPWAY_IMAGE_PLATFORMS": "linux/arm64"}
         built = project.run("build", "scan", **platform)

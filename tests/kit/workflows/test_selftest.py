@@ -1,54 +1,29 @@
-"""The self-test's script, on answers of the shape that GitHub's API gives; and that its files and docs agree.
-
-Shapes: https://docs.github.com/rest/actions/workflow-jobs, /rest/checks/runs, /rest/code-scanning/code-scanning.
-"""
+"""The self-test's script on answers of GitHub's API."""
 
 import http.server
-import importlib.util
 import json
-import re
-import shutil
 import subprocess
-import sys
 import threading
-import tomllib
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Project
-from workflows.harness import golden, places, yaml_text
+from workflows.harness.selftests import (
+    GREEN,
+    SHA,
+    Expected,
+    Fake,
+    as_expected,
+    final,
+    job,
+    note,
+    red,
+    selftest,
+    step,
+    wrong,
+)
 
-FOLDER = places.REPOSITORY / "tests" / "selftest"
-SPEC = importlib.util.spec_from_file_location("selftest", FOLDER / "selftest.py")
-assert SPEC and SPEC.loader
-selftest = importlib.util.module_from_spec(SPEC)
-sys.modules["selftest"] = selftest  # dataclasses look their module up
-SPEC.loader.exec_module(selftest)
-
-SHA = "c0ffee" + "0" * 34
 FORBIDDEN = (403, b'{"message": "Resource not accessible by integration", "status": "403"}')
-DOCUMENTS = {
-    name: yaml_text.read(places.REPOSITORY / ".github/workflows" / f"{name}.yml") for name in golden.ONLY_ON_GITHUB
-}
-DOCS = places.REPOSITORY / "docs" / "not-executed-offline.md"
-
-
-class Fake(selftest.Api):
-    """The API's answers by method and the path's beginning; the longest that fits wins."""
-
-    def __init__(self, answers: dict[str, Any]) -> None:
-        self.answers = answers
-        self.asked: list[tuple[str, str, Any]] = []
-
-    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
-        self.asked.append((method, path, body))
-        key = max((k for k in self.answers if f"{method} {path}".startswith(k)), key=len, default="")
-        answer = self.answers.get(key, (404, b'{"message": "Not Found"}'))
-        if isinstance(answer, Iterator):
-            answer = next(answer)
-        return answer if isinstance(answer, tuple) else (200, json.dumps(answer).encode())
 
 
 @pytest.fixture(autouse=True)
@@ -67,62 +42,13 @@ def _runner(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selftest.time, "sleep", lambda seconds: None)
 
 
-def wrong(checks: Iterator[Any]) -> dict[str, str]:
-    """What does not hold, and why."""
-    return {check.what: check.wrong for check in checks if check.wrong}
-
-
-def step(name: str, conclusion: str = "success", begin: int = 0, end: int = 9) -> dict[str, Any]:
-    """A step as the jobs of a run list it."""
-    times = {"started_at": f"2026-11-21T10:00:{begin:02}Z", "completed_at": f"2026-11-21T10:00:{end:02}Z"}
-    return {"name": name, "status": "completed", "conclusion": conclusion, "number": 1, **times}
-
-
-def job(name: str, conclusion: str = "success", *steps: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """A job as the jobs of a run list it."""
-    number = abs(hash(name)) % 10**9
-    url = f"https://api.github.com/repos/Acme/slipway/check-runs/{number}"
-    whole = [step("Set up job"), *steps, step("Post Run actions/checkout"), step("Complete job")]
-    times = {"started_at": "2026-11-21T10:00:00Z", "completed_at": "2026-11-21T10:03:05Z"}
-    return {
-        "id": number, "run_id": 88, "name": name, "status": "completed", "conclusion": conclusion, "steps": whole,
-        "check_run_url": url, "labels": ["ubuntu-24.04"], **times, **more,
-    }  # fmt: skip
-
-
-def note(path: str, message: str, title: str = "") -> dict[str, Any]:
-    """An annotation of a check run."""
-    return {
-        "path": path, "start_line": 4, "end_line": 4, "annotation_level": "failure", "title": title,
-        "message": message, "raw_details": None, "blob_href": "",
-    }  # fmt: skip
-
-
-def red(name: str, at: str, conclusion: str = "failure") -> dict[str, Any]:
-    """A job that ended at a step."""
-    return job(name, conclusion, step("Log in"), step(at, conclusion), step("Later", "skipped"))
-
-
-def as_expected(file: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Jobs and annotations of a run in which all is as it must be."""
-    jobs, notes = [], {}
-    for name, how in selftest.EXPECTED[file].items():
-        one = red(name, how.step, how.conclusion) if how.step else job(name, how.conclusion)
-        jobs.append(one)
-        notes[f"GET /check-runs/{one['id']}/annotations"] = [
-            note(".github", "Process completed with exit code 1."),
-            note(how.file or ".github", f"x {how.says} y"),
-        ]
-    return jobs, notes
-
-
 @pytest.mark.parametrize("file", selftest.EXPECTED)
 def test_a_run_as_expected(file: str) -> None:
     jobs, notes = as_expected(file)
     assert wrong(selftest.judge({one["name"]: one for one in jobs}, selftest.EXPECTED[file], Fake(notes))) == {}
 
 
-HOW = selftest.Expected(step="Push", says="swapped", file="a/Dockerfile", minutes=6)
+HOW = Expected(step="Push", says="swapped", file="a/Dockerfile", minutes=6)
 GOOD_NOTE = note("a/Dockerfile", "it was swapped")
 
 
@@ -145,8 +71,8 @@ def test_a_job_that_is_not_as_expected(one: dict[str, Any], notes: list[Any], sa
 
 
 def test_a_job_that_is_missing_or_unknown() -> None:
-    found = wrong(selftest.judge({"new": job("new")}, {"old": selftest.GREEN}, Fake({})))
-    assert found == {"new": "nothing is expected of it: name it in selftest.py", "old: success": "it did not run"}
+    found = wrong(selftest.judge({"new": job("new")}, {"old": GREEN}, Fake({})))
+    assert found == {"new": "nothing is expected of it: name it in judging.py", "old: success": "it did not run"}
 
 
 def listed(status: str = "completed", sha: str = SHA, mark: str = "for 77-2") -> dict[str, Any]:
@@ -296,32 +222,6 @@ def test_attested(monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], bad:
     assert list(wrong(selftest.attested(Fake({})))) == ([bad] if bad else [])
 
 
-ANALYSIS = {
-    "ref": "refs/heads/main", "commit_sha": SHA, "category": "slipway", "error": "", "warning": "",
-    "created_at": "2026-11-21T10:01:00Z", "results_count": 3, "tool": {"name": "Slipway"},
-}  # fmt: skip
-LOG = b"2026-11-21T10:00:01.0Z Cache restored from key: slipway-layers-x86_64-abc\n"
-
-
-def final(changes: dict[str, Any]) -> Fake:
-    """The API at the end of a run in which all went well, but for the changes."""
-    jobs = [
-        job("verify / Verify", id=1),
-        job("verify-arm / Verify", labels=["ubuntu-24.04-arm"]),
-        job("deploy (ubuntu-24.04) / Deploy", "success", step("Deploy", begin=10, end=20)),
-        job("deploy (ubuntu-24.04-arm) / Deploy", "success", step("Deploy", begin=20, end=30)),
-        job("code-scanning / Upload"),
-    ]
-    jobs = [{**one, **changes.get(one["name"], {})} for one in jobs if changes.get(one["name"], True)]
-    return Fake(
-        {
-            "GET /actions/runs/77/jobs": {"total_count": len(jobs), "jobs": jobs},
-            "GET /actions/jobs/1/logs": (200, changes.get("log", LOG)),
-            "GET /code-scanning/analyses": [{**ANALYSIS, **changes.get("analysis", {})}],
-        }
-    )
-
-
 SERIAL = "two deployments in one group, one after the other"
 ARM = "deploy (ubuntu-24.04-arm) / Deploy"
 
@@ -396,112 +296,3 @@ def test_the_api_by_http_keeps_its_token_from_other_hosts(monkeypatch: pytest.Mo
     path = "/repos/Acme/slipway/actions/jobs/1/logs"
     assert seen[:2] == [(path, "Bearer a-token"), ("/elsewhere", None)]
     assert api.ask("GET", "/")[0] == 599, "nobody answers any more"
-
-
-def jobs_of(name: str) -> dict[str, Any]:
-    return dict(DOCUMENTS[name]["jobs"])
-
-
-def test_the_verdict_waits_for_every_other_job() -> None:
-    jobs = jobs_of("selftest")
-    assert set(jobs["verdict"]["needs"]) == set(jobs) - {"verdict"}
-
-
-@pytest.mark.parametrize("name", selftest.EXPECTED)
-def test_every_job_of_the_other_files_is_expected_by_its_name(name: str) -> None:
-    found: set[str] = set()
-    for one, body in jobs_of(name).items():
-        if "uses" in body:
-            called = yaml_text.read(places.REPOSITORY / body["uses"].removeprefix("$/"))
-            found |= {f"{one} / {inner['name']}" for inner in called["jobs"].values()}
-        else:
-            legs = body.get("strategy", {}).get("matrix", {}).get("include", [{}])
-            found |= {re.sub(r"\$\{\{ matrix\.(\w+) \}\}", lambda m, leg=leg: leg[m[1]], body["name"]) for leg in legs}
-    assert found == set(selftest.EXPECTED[name])
-    assert name in jobs_of("selftest")["others"]["strategy"]["matrix"]["file"]
-
-
-@pytest.mark.parametrize("name", selftest.EXPECTED)
-def test_the_steps_that_end_a_job_are_in_its_workflow(name: str) -> None:
-    for one, how in selftest.EXPECTED[name].items():
-        if how.step:
-            called = yaml_text.read(places.REPOSITORY / jobs_of(name)[one.split(" / ")[0]]["uses"].removeprefix("$/"))
-            (body,) = called["jobs"].values()
-            assert how.step in [step.get("name") for step in body["steps"]]
-
-
-def test_the_run_that_is_looked_for_is_named_so() -> None:
-    for name in selftest.EXPECTED:
-        assert DOCUMENTS[name]["run-name"].endswith(", for ${{ inputs.for }}")
-
-
-def test_every_command_is_called_and_exists() -> None:
-    steps = [s for name in DOCUMENTS for body in jobs_of(name).values() for s in body.get("steps", [])]
-    called = {s["run"].split()[-1] for s in steps if "selftest.py" in s.get("run", "")}
-    assert called == set(selftest.COMMANDS)
-
-
-def test_the_base_image_of_the_broken_projects_is_the_pinned_one() -> None:
-    files = sorted(FOLDER.glob("*/Dockerfile"))
-    assert len(files) == 5
-    pinned = tomllib.loads((places.REPOSITORY / "images.toml").read_text())["PYTHON_IMAGE"]
-    assert [file.parent.name for file in files if f"ARG PYTHON_IMAGE={pinned}\n" not in file.read_text()] == []
-
-
-@pytest.mark.engine
-@pytest.mark.parametrize(
-    ("name", "code"), [("bad-dockerfile", 1), ("failing-test", 1), ("vulnerable", 1), ("ill-stack", 1), ("slow", 7)]
-)
-def test_the_broken_projects_are_broken_as_expected(
-    project: Callable[..., Project], base_images: dict[str, str], name: str, code: int
-) -> None:
-    """By the real command on the real engine, as on a runner; `slow` is ended by a limit of the tests."""
-    made = project(**dict.fromkeys(("Dockerfile", "server.py", "mode.txt", "check.py", "checks.txt", ".dockerignore")))
-    shutil.copytree(FOLDER / name, made.root, dirs_exist_ok=True)
-    pinned = tomllib.loads((places.REPOSITORY / "images.toml").read_text())["PYTHON_IMAGE"]
-    made.replace("Dockerfile", pinned, base_images["PYTHON_IMAGE"])
-    ((job, how),) = [(job, how) for job, how in selftest.EXPECTED["selftest-broken"].items() if job.startswith(name)]
-    runner = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/slipway", "GITHUB_WORKSPACE": str(made.root.parent)}
-    done = made.run(job.split(" / ")[1].lower(), SLIPWAY_TEST_TIMEOUT="5s", **runner)
-    assert done.code == code, done.text
-    said = [line for line in done.out.splitlines() if line.startswith("::error ")]
-    assert [line for line in said if how.says in line], said
-    if how.file:
-        assert f"file={made.root.name}/{Path(how.file).name}" in said[0]
-
-
-@pytest.mark.engine
-def test_an_image_that_nobody_pushed_is_refused_as_expected(project: Callable[..., Project]) -> None:
-    made = project()
-    shutil.copytree(FOLDER / "unpublished", made.root, dirs_exist_ok=True)
-    given = jobs_of("selftest-broken")["unpublished"]["with"]
-    command = made.command("deploy", given["environment"], given["image"])
-    environment = made.environment | {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/slipway"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 3
-    assert selftest.EXPECTED["selftest-broken"]["unpublished / Deploy"].says in done.stdout.split("::error ")[1]
-
-
-def bullets(heading: str) -> list[str]:
-    """The bullets below a heading of the page."""
-    section = re.split(r"(?m)^## ", DOCS.read_text(encoding="utf-8"))
-    (found,) = [part for part in section if part.startswith(heading)]
-    return [" ".join(one.split()) for one in re.findall(r"(?ms)^- (.*?)(?=^- |^\S|\Z)", found)]
-
-
-JOB = re.compile(r"`(selftest[\w-]*): ([\w-]+)`")
-
-
-def test_every_line_of_the_docs_names_the_job_that_proves_it() -> None:
-    named: set[tuple[str, str]] = set()
-    for line in bullets("Proven by a job"):
-        jobs = set(JOB.findall(line))
-        assert jobs, line
-        named |= jobs
-    assert bullets("By hand"), "what no job can prove has steps"
-    assert named == {(name, one) for name in DOCUMENTS for one in jobs_of(name)}, "and no job is there for nothing"
-
-
-@pytest.mark.parametrize("check", [lambda text: "never run" in text, lambda text: "no `v1`" in text])
-def test_the_docs_say_whether_it_was_run(check: Callable[[str], bool]) -> None:
-    assert check(" ".join(DOCS.read_text(encoding="utf-8").split()))

@@ -1,14 +1,17 @@
-"""The tools that only these tests need, each at one version: act, actionlint, GitHub's workflow-parser.
+"""The tools that only these tests need, each at one version: act, actionlint, GitHub's workflow-parser,
+the schema of SARIF.
 
 They are kept by version under the user's cache folder, so that they are made once a machine. A tool that cannot be had
 skips its tests on a developer's machine, saying so, and fails them where CI=true: never a quiet green.
 """
 
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sysconfig
+import tarfile
 import tempfile
 from pathlib import Path
 
@@ -19,6 +22,8 @@ GO_MODULES = {
     "act": "github.com/nektos/act@v0.2.89",
     "actionlint": "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12",
 }
+SCHEMA_PACKAGE = "@microsoft/jest-sarif@1.0.0-beta.0"
+SCHEMA_SHA256 = "2d99159ae54a3eea97f81781cff48780548657c35949f4b7f25e99a2ba4de4f8"
 GO_WHEEL = "1.26.5"
 PARSER = Path(__file__).parent / "parser"  # package.json and its lock
 
@@ -104,6 +109,25 @@ def npm(source: Path, package: str) -> Path:
             Path(aside).rename(folder)
             Path(aside).mkdir()  # for the clean-up of the context
     return folder
+
+
+def sarif_schema() -> Path:
+    """The JSON Schema of SARIF 2.1.0, as Microsoft's own package holds it; its dependencies are not installed."""
+    file = CACHE / f"sarif-{SCHEMA_SHA256[:12]}.json"
+    if not file.exists():
+        node()
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=CACHE) as aside:
+            npm = [shutil.which("npm") or "npm", "pack", "--silent", "--pack-destination", aside, SCHEMA_PACKAGE]
+            _run(SCHEMA_PACKAGE, npm, {})
+            (packed,) = Path(aside).glob("*.tgz")
+            with tarfile.open(packed) as tar:
+                content = tar.extractfile("package/lib/schemas/sarif-2.1.0-rtm.5.json")
+                (Path(aside) / "schema").write_bytes(content.read() if content else b"")
+            if hashlib.sha256((Path(aside) / "schema").read_bytes()).hexdigest() != SCHEMA_SHA256:
+                raise Missing(f"{SCHEMA_PACKAGE} holds another schema than the pinned one")
+            (Path(aside) / "schema").replace(file)
+    return file
 
 
 def python_tool(name: str) -> Path:

@@ -33,6 +33,8 @@ done
 exec {docker} "$@"
 """
 WRITE = {"contents": "read", "packages": "write", "id-token": "write", "attestations": "write"}
+# verify.yml, all well: its two steps about a baseline are for projects whose gate wants one.
+VERIFIED = {"": "success", "*": "success", "5": "skipped", "9": "skipped"}
 CHAIN = """\
 name: Deliver
 on: {push: {branches: [main]}, pull_request: {}}

@@ -82,6 +82,12 @@ RED_LINT = {"run lint": {**FAILED, "files": REPORTS}}
 PUSH_FAILS = {"ci publish": {"exit": 1}}
 TAG = "refs/tags/v1.2.3"
 NO_CACHE = {"outputs": {**CACHE, "restore": "false", "save": "false"}}
+BASELINE = {
+    "ci cache": {"outputs": {
+        **CACHE, "baseline": "$RUNNER_TEMP/baseline.json", "baseline-key": "base-77-1", "baseline-prefix": "base-"}},
+}  # fmt: skip
+FILES = ANSWERS["run lint build test scan"]["files"]
+KEPT = {**FILES, "$RUNNER_TEMP/baseline.json": "{}"}
 READY = {"digest": DIGEST, "artifact-id": "1001"}
 
 
@@ -98,6 +104,10 @@ def of(root: Path = places.REPOSITORY) -> list[Scenario]:
         Scenario("verify-defaults", "verify"),
         Scenario("verify-all-set", "verify", inputs=SET, secrets=SECRETS),
         Scenario("verify-no-cache", "verify", answers={"ci cache": NO_CACHE}),
+        Scenario("verify-baseline", "verify", answers=BASELINE | {"run lint build test scan": {
+            "exit": 1, "outputs": {**STAGE["outputs"], "status": "failed", "baseline": "kept"}, "files": KEPT}}),
+        Scenario("verify-baseline-read", "verify", event="pull_request", answers=BASELINE | {
+            "run lint build test scan": {"outputs": {**STAGE["outputs"], "baseline": "read"}, "files": FILES}}),
         Scenario("verify-pull-request", "verify", event="pull_request"),
         Scenario("verify-fork", "verify", event="pull_request", fork=True),
         Scenario("verify-failing", "verify", answers=RED_LINT),

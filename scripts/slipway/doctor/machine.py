@@ -1,32 +1,24 @@
-"""What is missing on this machine or in this repository, and the command that mends it."""
+"""The machine: engine, tools, disk, ports, network, clock; and the project's own files."""
 
 import asyncio
 import os
 import shutil
 import socket
 import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Literal
-
-from msgspec import Struct
 
 from slipway import config
+from slipway.doctor.check import Check
 from slipway.errors import SlipwayError
 from slipway.image.reference import repository, slug
-from slipway.tools import docker, git, images, provision
+from slipway.tools import docker, git, http, images, provision
 from slipway.tools.database import REPOSITORIES
 
 FREE_GIGABYTES = 5.0
-Level = Literal["ok", "warning", "missing"]
-
-
-class Check(Struct, frozen=True):
-    """One thing that was looked at."""
-
-    name: str
-    level: Level
-    says: str
-    mend: str = ""
+CLOCK_SECONDS = 300.0  # by which clocks may differ
 
 
 async def examine(root: Path) -> list[Check]:
@@ -36,7 +28,8 @@ async def examine(root: Path) -> list[Check]:
     )
     settings, checks = _settings(root)
     ports = await _ports(root, settings) if settings else []
-    return [*engine, _python(), *tools, disk, *network, *checks, *ports, *source]
+    time = clock(datetime.now(UTC).timestamp(), await _clocks(root, network))
+    return [*engine, _python(), *tools, disk, *network, time, *checks, *ports, *source]
 
 
 async def _engine() -> list[Check]:
@@ -51,6 +44,36 @@ async def _engine() -> list[Check]:
         Check("buildx", "ok", f"{found.buildx}{checks}"),
         Check("compose", "ok", found.compose),
     ]
+
+
+async def _clocks(root: Path, network: list[Check]) -> dict[str, float]:
+    """What other clocks say, as Unix time by their names: the engine's, the last commit's, a registry's."""
+    found: dict[str, float] = {}
+    try:
+        said = await docker.docker("info", "--format", "{{.SystemTime}}", timeout=docker.PREFLIGHT_SECONDS)
+        found["the engine"] = datetime.fromisoformat(said.out.strip()).timestamp()
+    except (SlipwayError, OSError, ValueError):
+        pass
+    if committed := (await git.source(root)).committed:
+        found["the last commit"] = float(committed)
+    if any(check.name == "vulnerability data" and check.level == "ok" for check in network):
+        try:
+            answer = await asyncio.to_thread(http.request, "GET", f"https://{REPOSITORIES[0].partition('/')[0]}/v2/")
+            found["a registry"] = parsedate_to_datetime(answer.headers["date"]).timestamp()
+        except (SlipwayError, OSError, ValueError, KeyError):
+            pass
+    return found
+
+
+def clock(now: float, others: Mapping[str, float]) -> Check:
+    """This machine's clock beside others. A commit may be old, but not of the future."""
+    mend = "timedatectl set-ntp true; certificates and the age of the vulnerability data go by it"
+    for name, theirs in others.items():
+        apart = theirs - now
+        if apart > CLOCK_SECONDS or (apart < -CLOCK_SECONDS and name != "the last commit"):
+            word = "behind" if apart > 0 else "ahead of"
+            return Check("clock", "warning", f"{abs(apart) / 60:.0f} minutes {word} {name}", mend)
+    return Check("clock", "ok", f"agrees with {', '.join(others)}" if others else "nothing to compare it with")
 
 
 def _python() -> Check:
@@ -134,7 +157,7 @@ async def _ports(root: Path, settings: config.Settings) -> list[Check]:
 def _app_port(settings: config.Settings) -> int:
     from urllib.parse import urlsplit
 
-    return urlsplit(settings.environment("local" if "local" in settings.deploy else None)[1].url).port or 80
+    return urlsplit(settings.environment("local" if "local" in settings.deploy else None)[1].address).port or 80
 
 
 async def _ours(root: Path, port: int) -> bool:

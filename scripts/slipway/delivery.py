@@ -1,0 +1,180 @@
+"""`slipway deploy`, `promote`, `rollback`, `status`: what runs where."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from slipway.errors import ExitCode
+from slipway.options import directory, examples
+
+Provenance = Literal["auto", "always", "never"]
+
+
+def _options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What all that deploys have in common."""
+    for option in reversed(
+        (
+            click.option(
+                "--provenance", type=click.Choice(["auto", "always", "never"]), default="auto",
+                help="Verify who built it: on a runner, always, or never.",
+            ),
+            click.option(
+                "--no-rollback", is_flag=True, envvar="SLIPWAY_NO_ROLLBACK", help="Leave a bad version where it is."
+            ),
+            click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line."),
+            directory,
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@click.command(epilog=examples("slipway deploy local", "slipway deploy production ghcr.io/acme/shop@sha256:…"))
+@click.argument("environment", metavar="[ENV]", required=False)
+@click.argument("reference", metavar="[IMAGE@DIGEST]", required=False)
+@click.option("--backward", is_flag=True, envvar="SLIPWAY_BACKWARD", help="An older version may replace a newer one.")
+@click.option("--no-command", is_flag=True, help="Refuse the target `command`.")
+@click.option("--target", type=click.Choice(["fake-render"]), help="Show it on a Render played here.")
+@click.option("--set", "variables", metavar="NAME=VALUE", multiple=True, help="With --target: a variable of the app.")
+@_options
+def deploy(
+    environment: str | None,
+    reference: str | None,
+    backward: bool,
+    no_command: bool,
+    target: str | None,
+    variables: tuple[str, ...],
+    provenance: Provenance,
+    no_rollback: bool,
+    as_json: bool,
+    directory: Path,
+) -> None:
+    """Bring a published image up, prove it, or go back.
+
+    ENV is an environment of slipway.toml; IMAGE@DIGEST is by default what was built here last.
+    """
+    from slipway.stages.base import Delivery
+
+    delivery = Delivery(provenance, backward, not no_rollback, not no_command, _credentials())
+    root = directory.resolve()
+    if target:
+        _demonstrate(root, environment, reference, delivery, as_json, variables)
+    _deploy(root, environment, reference, delivery, as_json)
+
+
+def _deploy(root: Path, environment: str | None, reference: str | None, delivery: Any, as_json: bool) -> None:
+    from slipway import config
+    from slipway.pipeline import deployment
+    from slipway.report import listen
+
+    with listen.listener(root, as_json) as emit:
+        result = asyncio.run(deployment.deploy(root, config.load(root), environment, reference, emit, delivery))
+    sys.exit(result.exit_code)
+
+
+def _demonstrate(
+    root: Path,
+    environment: str | None,
+    reference: str | None,
+    delivery: Any,
+    as_json: bool,
+    variables: tuple[str, ...],
+) -> None:
+    from dataclasses import replace
+
+    from slipway import config
+    from slipway.pipeline import demonstration, deployment
+    from slipway.pipeline import folder as folders
+    from slipway.report import listen
+
+    reference = reference or deployment.last(folders.state_folder(root))
+    pairs = dict(variable.partition("=")[::2] for variable in variables)
+    played = demonstration.platform(root, config.load(root), environment, reference, pairs)
+    with played as (settings, name, credentials):
+        delivery = replace(delivery, credentials=credentials, backward=True)
+        with listen.listener(root, as_json) as emit:
+            result = asyncio.run(deployment.deploy(root, settings, name, reference, emit, delivery))
+    sys.exit(result.exit_code)
+
+
+def _credentials() -> dict[str, str]:
+    """The platforms' credentials, hidden in a workflow's logs from here on."""
+    from slipway import github
+    from slipway.github import commands
+    from slipway.stages import place
+
+    taken = place.take()
+    for line in (line for value in taken.values() for line in commands.mask(value)):
+        if github.on_runner():
+            click.echo(line, err=True)
+    return taken
+
+
+@click.command(epilog=examples("slipway promote staging production", "slipway promote staging production --json"))
+@click.argument("source", metavar="FROM")
+@click.argument("environment", metavar="TO")
+@_options
+def promote(
+    source: str, environment: str, provenance: Provenance, no_rollback: bool, as_json: bool, directory: Path
+) -> None:
+    """Deploy to TO what runs in FROM: the same digest.
+
+    Refused unless it is live and healthy there.
+    """
+    from slipway import config
+    from slipway.pipeline import deployment
+    from slipway.stages.base import Delivery
+
+    root, delivery = directory.resolve(), Delivery(provenance, rollback=not no_rollback, credentials=_credentials())
+    reference = asyncio.run(deployment.promoted(root, config.load(root), source, delivery))
+    _deploy(root, environment, reference, delivery, as_json)
+
+
+@click.command(epilog=examples("slipway rollback production", "slipway rollback production sha256:…"))
+@click.argument("environment", metavar="[ENV]", required=False)
+@click.argument("digest", metavar="[DIGEST]", required=False)
+@_options
+def rollback(
+    environment: str | None,
+    digest: str | None,
+    provenance: Provenance,
+    no_rollback: bool,
+    as_json: bool,
+    directory: Path,
+) -> None:
+    """Deploy what ran before, or DIGEST.
+
+    It is verified like any other version; if it fails, what runs now comes back.
+    """
+    from slipway import config
+    from slipway.pipeline import deployment
+    from slipway.stages.base import Delivery
+
+    root = directory.resolve()
+    delivery = Delivery(provenance, True, not no_rollback, credentials=_credentials())
+    reference = asyncio.run(deployment.earlier(root, config.load(root), environment, digest, delivery))
+    _deploy(root, environment, reference, delivery, as_json)
+
+
+@click.command(epilog=examples("slipway status production", "slipway status --json"))
+@click.argument("environment", metavar="[ENV]", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@directory
+def status(environment: str | None, as_json: bool, directory: Path) -> None:
+    """Say what runs in an environment, and whether it is well.
+
+    Exit code 1 where it is not.
+    """
+    from slipway import config
+    from slipway.pipeline import standing
+    from slipway.report import standing as show
+    from slipway.stages.base import Delivery
+
+    root, delivery = directory.resolve(), Delivery(credentials=_credentials())
+    found = asyncio.run(standing.standing(root, config.load(root), environment, delivery))
+    show.show(found, as_json)
+    sys.exit(ExitCode.RED if found.problem else ExitCode.PASSED)

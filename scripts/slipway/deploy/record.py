@@ -1,0 +1,64 @@
+"""What was deployed where and when, by whom, and what came of it: .slipway/deployments, a line each."""
+
+import json
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+NAME = "deployments"
+
+
+class Record(Struct, frozen=True):
+    """One deploy."""
+
+    time: str  # RFC 3339, UTC
+    environment: str
+    target: str
+    reference: str  # by digest
+    version: str
+    result: str  # a Result's word
+    previous: str
+    url: str
+    by: str
+    provenance: str = ""
+    reason: str = ""
+
+
+def append(state: Path, record: Record) -> None:
+    """Add a record. Raises OSError."""
+    with (state / NAME).open("ab") as file:
+        file.write(msgspec.json.encode(record) + b"\n")
+
+
+def read(state: Path, environment: str = "") -> list[Record]:
+    """The records of an environment, or all, oldest first; a line that is damaged is left out."""
+    found = []
+    try:
+        lines = (state / NAME).read_bytes().splitlines()
+    except OSError:
+        return []
+    for line in lines:
+        try:
+            record = msgspec.convert(json.loads(line), Record)
+        except (ValueError, msgspec.ValidationError):
+            continue
+        if environment in ("", record.environment):
+            found.append(record)
+    return found
+
+
+def version(state: Path, reference: str) -> str:
+    """What an image called itself when it was deployed from here; empty where it was not."""
+    return next((one.version for one in reversed(read(state)) if one.reference == reference), "")
+
+
+def running(records: list[Record]) -> str:
+    """The reference that the last record leaves running; empty where that is not known."""
+    for record in reversed(records):
+        if record.result in ("live", "live already"):
+            return record.reference
+        if record.result in ("kept-old", "rolled-back") and record.previous:
+            return record.previous
+        return ""
+    return ""

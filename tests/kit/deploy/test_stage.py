@@ -1,0 +1,177 @@
+"""The deploy stage on a platform: what the registry tells about the image decides before anything is sent.
+
+The registry is GHCR, which cannot be reached here: what it would say is given. All else is as on a runner.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from platforms import KEY, NEW, OLD, Place, serving
+
+from slipway.config import DeployTable, Settings
+from slipway.errors import NotReady, UsageError
+from slipway.image.reference import Repository
+from slipway.stages import deploy
+from slipway.stages.base import Context, Delivery, Outcome
+from slipway.tools import docker, remote
+from slipway.tools.git import Source
+from slipway.tools.images import Images
+
+Stage = Callable[..., Outcome]
+CREATED, REVISION = deploy.CREATED, deploy.REVISION
+
+
+@pytest.fixture
+def kind() -> str:
+    return "render"
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, str]]:
+    """GHCR: reference → labels."""
+    images = {
+        OLD: {REVISION: "old", CREATED: "2026-01-01T00:00:00Z"},
+        NEW: {REVISION: "new", CREATED: "2026-01-02T00:00:00Z"},
+    }
+
+    async def labels(repository: Repository, digest: str, env: Any = None) -> dict[str, str]:
+        return images.get(repository.at(digest), {})
+
+    async def manifests(repository: Repository, digest: str) -> list[str]:
+        return [digest] if repository.at(digest) in images else []
+
+    async def exists(repository: Repository, digest: str, env: Any = None) -> bool:
+        return repository.at(digest) in images and not (env and images[repository.at(digest)].get("private"))
+
+    async def image(_: str) -> None:
+        return None
+
+    for module, name, value in (
+        (remote, "labels", labels), (remote, "manifests", manifests), (remote, "exists", exists),
+        (docker, "image", image),
+    ):  # fmt: skip
+        monkeypatch.setattr(module, name, value)
+    return images
+
+
+@pytest.fixture
+def stage(place: Place, registry: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """Runs the stage for a reference."""
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+
+    def call(reference: str = NEW, version: str = "new", **wanted: Any) -> Outcome:
+        table = DeployTable(
+            target="render", service=place.fake.service, api=place.fake.url, health="/readyz", version="/version",
+            timeout="1s", deadline="3s",
+        )  # fmt: skip
+        delivery = Delivery(**{"credentials": {"RENDER_API_KEY": KEY}, **wanted})
+        context = Context(
+            root=tmp_path, settings=Settings(deploy={"production": table}), run_id="1", folder=tmp_path,
+            state=tmp_path, engine=None, source=Source("c" * 40, "main", 0, 1), images=Images(),
+            repository=Repository("ghcr.io", "acme/shop"), seen="", version=version, environment="production",
+            stage="deploy", delivery=delivery,
+            done={"build": Outcome("passed", facts={"digest": reference.rpartition("@")[2]})},
+        )  # fmt: skip
+        return asyncio.run(deploy.run(context))
+
+    return call
+
+
+def recorded(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "deployments").read_text().splitlines()[-1])
+    return found
+
+
+def test_live(stage: Stage, place: Place, tmp_path: Path) -> None:
+    outcome = stage()
+    assert outcome.status == "passed" and outcome.summary.startswith("live, 3 of 3 checks say new")
+    assert outcome.facts["url"] == place.platform.edge.url and place.serves == NEW
+    found = recorded(tmp_path)
+    assert (found["reference"], found["previous"], found["result"], found["target"]) == (NEW, OLD, "live", "render")
+
+
+def test_an_image_that_is_not_in_its_registry(stage: Stage, place: Place, registry: dict[str, Any]) -> None:
+    del registry[NEW]
+    with pytest.raises(NotReady, match="is not in its registry"):
+        stage()
+    assert place.sent == []
+
+
+def test_an_older_version_takes_a_word_more(stage: Stage, place: Place, registry: dict[str, Any]) -> None:
+    registry[NEW][CREATED] = "2025-12-31T00:00:00Z"
+    with pytest.raises(UsageError, match=r"older than what runs .*--backward"):
+        stage()
+    assert place.sent == []
+    assert stage(backward=True).status == "passed" and place.serves == NEW
+
+
+def test_a_way_back_that_is_gone_is_found_before_anything_changes(
+    stage: Stage, place: Place, registry: dict[str, Any]
+) -> None:
+    del registry[OLD]
+    with pytest.raises(UsageError, match=r"not in its registry any more: there would be no way back.*--no-rollback"):
+        stage()
+    assert place.sent == []
+    assert stage(rollback=False).status == "passed"
+
+
+def test_a_private_image_is_known_by_asking_as_nobody(stage: Stage, place: Place, registry: dict[str, Any]) -> None:
+    registry[NEW]["private"] = "yes"
+    with pytest.raises(NotReady, match="is private, and the service"):
+        stage()
+    place.fake.credential = {"id": "rgc-1", "name": "ghcr"}
+    assert stage().status == "passed"
+
+
+def test_the_version_before_is_held_to_its_own_commit(stage: Stage, place: Place, registry: dict[str, Any]) -> None:
+    """Rolled back, and something else answers: not called `rolled-back`."""
+    place.apps.apps |= {NEW: serving("another"), OLD: serving("neither")}
+    outcome = stage()
+    assert outcome.exit_code == 6 and "did not come back: /version says 'neither', not 'old'" in outcome.summary
+
+
+def test_a_breaking_migration(stage: Stage, place: Place, registry: dict[str, Any]) -> None:
+    registry[NEW]["slipway.migration"] = "breaking"
+    place.apps.apps[NEW] = serving("another")
+    outcome = stage()
+    assert outcome.exit_code == 6 and "slipway.migration=breaking" in outcome.summary and place.serves == NEW
+    assert "https://dashboard.render.com" in outcome.mend
+
+
+def test_no_credential_in_what_is_kept(stage: Stage, place: Place, tmp_path: Path) -> None:
+    place.apps.apps[NEW] = serving("another")
+    outcome = stage()
+    assert outcome.exit_code == 5
+    log = (tmp_path / "deploy.log").read_text()
+    assert "token ***" in log and "last line of the app" in log
+    kept = [p.read_text() for p in tmp_path.rglob("*") if p.is_file()]
+    assert KEY not in json.dumps([outcome.summary, outcome.mend, dict(outcome.facts), *kept])
+
+
+@pytest.mark.parametrize("result", ["superseded", "timed-out"])
+def test_exit_codes_of_their_own(stage: Stage, place: Place, result: str) -> None:
+    if result == "timed-out":
+        place.platform.stuck = "starting"
+    else:
+        place.platform.step = 0.05
+
+        def meddle(request: Any, inner: Any) -> Any:
+            reply = inner(request)
+            if place.is_look(request) and OLD not in place.sent:
+                place.platform.create(OLD, "manual")
+            return reply
+
+        place.faults = [meddle]
+    outcome = stage()
+    assert outcome.summary.startswith(f"{result}: ")
+    assert outcome.exit_code == {"superseded": 8, "timed-out": 7}[result]
+
+
+def test_a_missing_credential_says_where_it_belongs(stage: Stage, place: Place) -> None:
+    with pytest.raises(NotReady, match=r"RENDER_API_KEY is not set, .*secret of the environment production"):
+        stage(credentials={})
+    assert place.sent == []
