@@ -4,10 +4,13 @@ before it. What a reused stage left is in the folder of the run that it comes fr
 import itertools
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 
+from slipway.deploy import record
+from slipway.deploy.record import Record
 from slipway.errors import UsageError
 from slipway.pipeline import folder as folders
 from slipway.pipeline.result import RunResult, StageResult
@@ -54,6 +57,7 @@ class Evidence:
     coverage: list[junit.Covered] = field(default_factory=list)
     packages: list[tuple[str, Package]] = field(default_factory=list)  # with its kind: debian, python-pkg …
     logs: dict[str, Log] = field(default_factory=dict)
+    deploys: list[Record] = field(default_factory=list)  # up to this run, oldest first
 
 
 def gather(folder: Path) -> Evidence:
@@ -68,7 +72,7 @@ def gather(folder: Path) -> Evidence:
     coverage = junit.files(origin["test"] / "test" / "coverage.xml") if "test" in origin else []
     logs = {name: log for name, place in origin.items() if (log := _log(place, name))}
     earlier = itertools.takewhile(lambda other: other.id != run.id, runs(folder.parent))
-    return Evidence(run, folder, tuple(earlier), cases, coverage, packages(folder, run), logs)
+    return Evidence(run, folder, tuple(earlier), cases, coverage, packages(folder, run), logs, _deploys(folder, run))
 
 
 def read(folder: Path) -> RunResult:
@@ -142,6 +146,30 @@ def _origin(folder: Path, stage: StageResult) -> Path:
 
 def _cases(origin: dict[str, Path], name: str) -> list[junit.Case]:
     return junit.cases(origin[name] / name) if name in origin else []
+
+
+def _deploys(folder: Path, run: RunResult) -> list[Record]:
+    """The checkout's records up to this run's end; where there are none, as beside a folder that came from elsewhere,
+    what the run itself says."""
+    end = datetime.fromisoformat(run.started) + timedelta(seconds=run.seconds + 1)
+    known = [one for one in record.read(folder.parent.parent) if _time(one.time) <= end]
+    if known:
+        return known
+    own = [stage.facts for stage in run.stages if stage.name == "deploy" and stage.facts.get("result")]
+    return [
+        Record(
+            run.started, str(facts.get("environment", "")), "", run.image.reference, "", str(facts["result"]),
+            str(facts.get("previous", "")), str(facts.get("url", "")), "",
+        )
+        for facts in own
+    ]  # fmt: skip
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def packages(folder: Path, run: RunResult) -> list[tuple[str, Package]]:

@@ -11,7 +11,8 @@ LINES = 20
 READ = 256 * 1024  # bytes from the end of a log
 JUDGES = ("lint", "scan")  # their findings say it all
 _NOISE = re.compile(
-    r"""(?x) \s* | .*\ CACHED | \[internal\].* | (exporting|sending|transferring|writing|naming)\ .*
+    r"""(?x) \s* | .*\ CACHED | [\dT:.-]+Z\s+INFO\b.* | \[internal\].*
+    | (exporting|sending|transferring|writing|naming)\ .*
     | \s*(Network|Container|Volume)\ \S+\ +(Creat|Start|Runn|Wait|Health|Stopp|Remov|Recreat|Exit|Pull)\w*
     | \S+\.py\ [.sxXFE]+\s+\[\s*\d+%\] | [.sxXFE]+\s+\[\s*\d+%\] | \S+\ PASSED.* | -+\ generated\ xml\ file.*
     | \d+\ files?\ skipped\ due\ to\ complete\ coverage\.
@@ -25,7 +26,8 @@ _FAILURES = re.compile(r"(?m)^=+ (?:FAILURES|ERRORS) =+$\n?")
 def of(stage: StageResult, folder: Path) -> list[str]:
     """The lines of a stage's log in a run's folder, at most `LINES`; none where the findings say it already."""
     stopping = any(finding.stops for finding in stage.findings)
-    if not stage.log or (stopping and stage.name in JUDGES):
+    ours = stage.reason.startswith("internal error")  # a traceback is for the log
+    if not stage.log or ours or (stopping and stage.name in JUDGES):
         return []
     text, _ = tail(folder / f"{stage.name}.log", READ)
     return relevant(text, told=stopping)

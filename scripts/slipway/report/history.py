@@ -1,4 +1,4 @@
-"""What changed from one run to the next, and what the deploys came to."""
+"""What changed from one run to the next."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -44,20 +44,6 @@ class ImageChange:
     words: str
     layers: tuple[tuple[str, int, str, str], ...]  # digest, bytes, what made it, "same" | "new" | ""
     gone: tuple[tuple[int, str], ...]  # bytes, what made it
-
-
-@dataclass(frozen=True)
-class Deploy:
-    """A deploy that came to an end."""
-
-    run: str
-    at: str  # RFC 3339
-    environment: str
-    result: str  # live, rolled-back …
-    status: str  # of the stage
-    digest: str  # what was to run
-    now: str  # what runs since; empty: nothing, or nobody knows
-    url: str
 
 
 def facts(run: RunResult, stage: str) -> dict[str, Any]:
@@ -145,26 +131,3 @@ def package_changes(before: Sequence[tuple[str, Package]], after: Sequence[tuple
                 f"{key[1]} {was} → {now}" if was and now else f"+ {key[1]} {now}" if now else f"- {key[1]} {was}"
             )
     return said
-
-
-def deploys(runs: Sequence[RunResult]) -> list[Deploy]:
-    """Every deploy of these runs that came to an end, oldest first."""
-    done = []
-    for run in runs:
-        for stage in run.stages:
-            if stage.name == "deploy" and stage.facts.get("result"):
-                known = {name: str(value) for name, value in stage.facts.items()}
-                result, live = known["result"], known["result"].startswith("live")
-                back = "" if result == "needs-human" else known.get("previous", "").rpartition("@")[2]
-                done.append(
-                    Deploy(
-                        run.id, run.started, known.get("environment", ""), result, stage.status, run.image.digest,
-                        run.image.digest if live else back, known.get("url", ""),
-                    )
-                )  # fmt: skip
-    return done
-
-
-def running(done: Sequence[Deploy]) -> dict[str, Deploy]:
-    """The last deploy of each environment."""
-    return {deploy.environment: deploy for deploy in done}

@@ -60,7 +60,7 @@ def render(evidence: Evidence) -> Markup:
     parts = [
         sections.stages(run), sections.findings(run), sections.tests(evidence), sections.image(evidence),
         sections.packages(evidence.packages, _package_changes(evidence)),
-        sections.deploys(history.deploys([*evidence.earlier, run])), sections.logs(evidence.logs),
+        sections.deploys(evidence.deploys), sections.logs(evidence.logs),
     ]  # fmt: skip
     body = html("{}<main>\n{}</main>\n{}", _head(run, [part for part in parts if part]), join(parts), _foot(run))
     title = f"{run.project}: {run.status}, slipway run {run.id}"

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup
 
+from slipway.deploy import record
+from slipway.deploy.record import Record
 from slipway.image.reference import short
 from slipway.pipeline.result import RunResult, StageResult
 from slipway.policy.finding import Finding, severe
@@ -14,6 +16,7 @@ from slipway.report.html import EMPTY, html, join
 from slipway.report.text import count, duration, megabytes
 
 MARKS = {status: mark for status, (mark, _) in console.MARKS.items()} | {"not-ready": "✘"}
+SHOWN_DEPLOYS = 200
 STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600)  # seconds between two marks of the axis
 
 
@@ -106,8 +109,11 @@ def _finding(finding: Finding, stage: str) -> Markup:
              finding.rule, stage),
         html(" <code>{}</code>", where) if where else EMPTY,
         html("<br>{}{}", finding.message, package),
+        html("<br>from <code>{}:{}</code>", finding.source, finding.source_line) if finding.source else EMPTY,
         html('<br><span class="mend">mend: {}</span>', finding.mend) if finding.mend else EMPTY,
         html('<br><span class="dim">accepted {}</span>', finding.accepted) if finding.accepted else EMPTY,
+        html('<br><span class="dim">in {} already</span>', finding.known) if finding.known else EMPTY,
+        html("<br>{}", link(finding.url)) if finding.url else EMPTY,
     ]  # fmt: skip
     return html("<li>{}</li>\n", join(parts))
 
@@ -210,32 +216,33 @@ def packages(found: Sequence[tuple[str, Package]], changed: Sequence[str]) -> Ma
     return section("packages", "Software bill of materials", *parts, whole)
 
 
-def deploys(done: Sequence[history.Deploy]) -> Markup:
+def deploys(done: Sequence[Record]) -> Markup:
     """What runs where, and how it came there."""
     if not done:
         return EMPTY
-    now = history.running(done)
-    lines = join(
-        html("<li><b>{}</b>: {} {}</li>", name, _now(deploy), link(deploy.url)) for name, deploy in now.items()
-    )
+    places = {one.environment: one for one in done}  # the last of each
+    lines = join(html("<li><b>{}</b>: {} {}</li>", name, _now(done, name), link(places[name].url)) for name in places)
     rows = [
         (
-            d.at, d.environment, html('<span class="{}">{}</span>', d.status, d.result),
-            html("<code>{}</code>", short(d.digest)), d.run,
+            one.time, one.environment, html('<span class="{}">{}</span>', _outcome(one), one.result),
+            html("<code>{}</code>", short(one.reference.rpartition("@")[2])), one.version[:12], one.by, one.reason,
         )
-        for d in reversed(done)
+        for one in reversed(done[-SHOWN_DEPLOYS:])
     ]  # fmt: skip
-    heads = ("When (UTC)", "Environment", "Result", "Image", "Run")
-    runs_now = html('<p>By what these runs came to, there runs now:</p><ul class="now">{}</ul>', lines)
-    return section(
-        "deploys", "Deploys", runs_now, folded(count(len(rows), "deploy"), table("The last first", heads, rows))
-    )
+    heads = ("When (UTC)", "Environment", "Result", "Image", "Version", "By", "Why")
+    runs_now = html('<p>By what was deployed from here, there runs now:</p><ul class="now">{}</ul>', lines)
+    return section("deploys", "Deploys", runs_now, folded(count(len(rows), "deploy"), table("Last first", heads, rows)))
 
 
-def _now(deploy: history.Deploy) -> object:
-    if deploy.now:
-        return html("<code>{}</code>", short(deploy.now))
-    return "not known, a person must look" if deploy.result == "needs-human" else "nothing"
+def _now(done: Sequence[Record], environment: str) -> object:
+    ours = [one for one in done if one.environment == environment]
+    if now := record.running(ours):
+        return html("<code>{}</code>", short(now.rpartition("@")[2]))
+    return "nothing" if ours[-1].result == "kept-old" else "not known, a person must look"
+
+
+def _outcome(one: Record) -> str:
+    return "passed" if one.result.startswith("live") else "failed"
 
 
 def logs(found: dict[str, Log]) -> Markup:

@@ -113,11 +113,10 @@ async def run(context: Context) -> Outcome:
     return failed(results.summary(), *results.findings, mend="the services' last lines are in the log", **facts)
 
 
-async def _append_logs(context: Context, stack: Project) -> Path:
-    said = await stack.logs()
+async def _append_logs(context: Context, stack: Project) -> None:
     with context.log.open("a", encoding="utf-8") as log:
-        log.write(f"\n--- last lines of the services ---\n{said}")
-    return context.log
+        log.write("\n--- last lines of the services ---\n")
+    await stack.logs()  # into the log, as all that is said to compose
 
 
 async def finish(context: Context) -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
+from slipway.deploy import record
+from slipway.deploy.record import Record
 from slipway.pipeline.result import ImageResult, RunResult, SourceResult, StageResult, encode
 from slipway.policy.finding import Finding
 
@@ -81,6 +83,9 @@ def write(root: Path, run: RunResult, **files: str) -> Path:
     latest = root / ".slipway" / "latest"
     latest.unlink(missing_ok=True)
     latest.symlink_to(Path("runs") / run.id)
+    for facts in (stage.facts for stage in run.stages if stage.name == "deploy" and stage.facts.get("result")):
+        done = (facts["environment"], "compose", run.image.reference, "", facts["result"], facts["previous"])
+        record.append(root / ".slipway", Record(run.started, *done, facts["url"], "ada"))
     return folder
 
 
@@ -115,7 +120,9 @@ def result(number: int, stages: tuple[StageResult, ...], **parts: Any) -> RunRes
 
 def hostile(text: str, number: int = 1) -> tuple[RunResult, dict[str, str]]:
     """A run, and files of its folder, in which every text from outside is `text`."""
-    finding = Finding(text, "HIGH", text, text, 1, text, package=text, accepted=text)
+    finding = Finding(
+        text, "HIGH", text, text, 1, text, package=text, accepted=text, known=text, purl=text, url=text, source=text
+    )
     slow = [[text, 0.5]]
     layers = [("sha256:" + "a" * 64, 1000, text), (text, 2000, text)]
     facts = {

@@ -85,6 +85,17 @@ def test_no_more_than_twenty_lines_and_the_last_ones() -> None:
     assert excerpt.relevant("") == excerpt.relevant("\n \n") == []
 
 
+def test_of_a_scanner_what_it_warns_of() -> None:
+    said = "2026-11-21T19:46:27Z\tINFO\t[vuln] enabled\n2026-11-21T19:46:27Z\tFATAL\tno database\n"
+    assert excerpt.relevant(said) == ["2026-11-21T19:46:27Z\tFATAL\tno database"]
+
+
+def test_a_traceback_of_ours_stays_in_the_log(tmp_path: Path) -> None:
+    stage = StageResult(name="lint", status="broken", seconds=1, started=0, log="x", reason="internal error, please …")
+    folder = left.write(tmp_path, left.result(1, (stage,)), lint_log="Traceback (most recent call last):\n  x\n")
+    assert excerpt.of(stage, folder) == []
+
+
 @pytest.mark.parametrize(
     ("name", "stops", "shown"), [("scan", True, False), ("scan", False, True), ("test", True, True)]
 )

@@ -4,6 +4,7 @@ import ast
 import base64
 import hashlib
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -114,6 +115,16 @@ def test_what_stands_in_it(tmp_path: Path) -> None:
         Finding("CVE-2024-1135", "HIGH", "request smuggling", "pyproject.toml", 14, "raise it", package="gunicorn"),
         Finding("CVE-listed", "LOW", "of no matter", stops=False),
         Finding("CVE-taken", "HIGH", "known", stops=False, accepted="until 2026-12-01 by ada: no way in"),
+        Finding(
+            "CVE-old",
+            "HIGH",
+            "old",
+            stops=False,
+            known="main",
+            source="uv.lock",
+            source_line=7,
+            url="https://a.example/1",
+        ),
     )
     cases = [("test_good", 0.1, ""), ("test_bad", 0.2, "E   assert 1 == 2")]
     run = left.result(1, left.stages(scan_findings=found), status="failed", reason="1 finding stops this image")
@@ -126,8 +137,9 @@ def test_what_stands_in_it(tmp_path: Path) -> None:
     text = Reader(rendered(folder)).text
     for part in (
         "shop: failed", "1 finding stops this image", left.DIGEST, "3f2c1ab", "7.4 s (12.1 s of work overlapped)",
-        "Findings: 3", "1 stops this image", "CVE-2024-1135", "pyproject.toml:14", "mend: raise it", "gunicorn",
-        "2 listed, which stop nothing", "accepted until 2026-12-01 by ada", "test_app::test_bad", "assert 1 == 2",
+        "Findings: 4", "in main already", "from uv.lock:7", "https://a.example/1",
+        "1 stops this image", "CVE-2024-1135", "pyproject.toml:14", "mend: raise it", "gunicorn",
+        "3 listed, which stop nothing", "accepted until 2026-12-01 by ada", "test_app::test_bad", "assert 1 == 2",
         "The slowest ten", "test_app::test_slow", "All 2 tests", "Coverage: 97.0 % of lines", "half.py", "1-2, 7",
         "COPY /app /app", "40.1 MB in 2 layers", "2 packages", "flask", "local: sha256:9d2e…c285", "100 %\n",
         ".slipway/runs/20261121-080100-abcd/build.log", "slipway report 20261121-080100-abcd",
@@ -167,6 +179,9 @@ def test_what_runs_where_after_a_deploy_went_wrong(tmp_path: Path) -> None:
     assert "staging: sha256:41aa…07be http://u" in text
     assert "production: not known, a person must look http://u" in text
     assert "4 deploys" in text and text.index("rolled-back") < text.index("needs-human")
+    second = Reader(rendered(folder.parent / "20261121-080200-abcd")).text
+    assert "2 deploys" in second and "rolled-back" not in second, "what came later is not known to an earlier run"
+    assert "1 deploy" in Reader(rendered(shutil.copytree(folder, tmp_path / "a" / "b" / "alone"))).text
 
 
 def test_what_a_reused_stage_left_is_in_the_run_it_comes_from(tmp_path: Path) -> None:

@@ -189,7 +189,8 @@ class Project:
         return self.running[-1]
 
     def look(self, done: Done) -> Done:
-        assert "Traceback" not in done.text, done.text
+        # Ours; what a service's own says stands indented, among the last lines of a log.
+        assert "\nTraceback" not in f"\n{done.text}", done.text
         assert "internal error" not in done.text, done.text
         with contextlib.suppress(OSError):
             done.record = json.loads((self.root / ".slipway/latest/result.json").read_bytes())
