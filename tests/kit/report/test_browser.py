@@ -7,7 +7,7 @@ Screenshots are kept where SLIPWAY_SCREENSHOTS names a folder.
 import http.server
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -112,6 +112,15 @@ def any_report(request: pytest.FixtureRequest, report: Path, tmp_path_factory: p
     return pages.write(left.write(tmp_path_factory.mktemp(request.param), run, **files))
 
 
+def until(seen: Seen, condition: Callable[[Seen], bool], what: str) -> None:
+    """Wait for it, ten seconds at most."""
+    for _ in range(100):
+        if condition(seen):
+            return
+        seen.page.wait_for_timeout(100)
+    raise AssertionError(what)
+
+
 def quiet(seen: Seen, file: Path) -> None:
     """Nothing was fetched but the page itself, nothing complained, nothing ran."""
     assert [url for url in seen.requests if not url.startswith("data:")] == [file.as_uri()]
@@ -144,7 +153,8 @@ def test_what_got_in_all_the_same_would_not_run(look: Any, report: Path, tmp_pat
             asked.append(self.path)
             self.send_error(404)
 
-    server = http.server.HTTPServer(("127.0.0.1", 0), Listener)
+    # Threads: a browser opens connections that it then does not use, and one of them would hold all others up.
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Listener)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     # Not the one that leads elsewhere by itself: no policy of a page can forbid that.
     text = "".join(h for h in left.HOSTILE[:14] if "refresh" not in h).replace(":9/", f":{server.server_port}/")
@@ -154,12 +164,12 @@ def test_what_got_in_all_the_same_would_not_run(look: Any, report: Path, tmp_pat
             whole = report.read_text().replace("Content-Security-Policy", policy).replace("<main>", f"<main>{text}")
             file.write_text(whole)
             seen = look(file)
-            seen.page.wait_for_timeout(300)
             if policy == "no-policy":
-                assert asked and seen.page.evaluate("window.pwned"), "without the policy they would"
+                until(seen, lambda seen: bool(asked) and seen.page.evaluate("window.pwned"), "without it they would")
             else:
+                until(seen, lambda seen: any("Content Security Policy" in said for said in seen.said), "refused aloud")
+                seen.page.wait_for_timeout(300)
                 assert not asked and seen.page.evaluate("window.pwned") is None
-                assert any("Content Security Policy" in line for line in seen.said), "it is refused aloud"
     finally:
         server.shutdown()
         server.server_close()
