@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from slipway import config
-from slipway.errors import SlipwayError, UsageError
-from slipway.image.reference import DIGEST, by_digest
+from slipway.errors import NotReady, SlipwayError, UsageError
+from slipway.image.reference import DIGEST, Repository, by_digest
 from slipway.pipeline import folder as folders
 from slipway.pipeline.graph import STAGES, Selection
 from slipway.pipeline.result import RunResult
@@ -18,6 +18,7 @@ from slipway.pipeline.scheduler import Emit, Scheduler
 from slipway.pipeline.standing import Standing, before, standing
 from slipway.stages.base import Delivery, Outcome
 from slipway.stages.deploy import version
+from slipway.tools import docker, remote
 
 DEPLOY = next(stage for stage in STAGES if stage.name == "deploy")
 
@@ -45,6 +46,7 @@ async def deploy(
         )
         if context.engine:
             repository, digest = by_digest(reference or last(state))
+            await _there(repository, digest)
             known = await version(state, repository.at(digest))
             context = replace(context, repository=repository, version=known or context.version)
             built = Outcome("passed", facts={"digest": digest})
@@ -52,6 +54,15 @@ async def deploy(
         if context.engine:
             scheduler.outcomes["build"] = built
         return await conclude(scheduler, context, started, missing)
+
+
+async def _there(repository: Repository, digest: str) -> None:
+    """The engine has it, or its registry does. Raises NotReady."""
+    if not await docker.image(repository.at(digest)) and not await remote.exists(repository, digest):
+        raise NotReady(
+            f"{repository.at(digest)} cannot be pulled: its registry does not have it, or not for us. "
+            "Publish it first, or log in."
+        )
 
 
 def last(state: Path) -> str:

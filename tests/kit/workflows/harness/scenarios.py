@@ -54,15 +54,22 @@ ANSWERS: dict[str, dict[str, Any]] = {
     },
     "deploy": {
         "needs": {"packages": "read", "attestations": "read"},
-        "outputs": {"url": "https://shop.example", "status": "passed"},
+        "outputs": {"url": "https://shop.example", "status": "passed", "result": "live"},
     },
     "rescan": {"needs": {"packages": "read"}, "outputs": {"status": "failed"}, "exit": 1},
+    "ci record": {},  # says so where it may not
     "ci issue": {"needs": {"issues": "write"}},
     "ci package": {"files": {"dist/slipway-1.2.3.tar.gz": "sdist", "dist/SHA256SUMS": "7"}},
     "ci proven": {"needs": {"actions": "read"}},
     "ci major": {"needs": {"contents": "write"}},
     "gh": {"needs": {"contents": "write"}},
 }
+CREDENTIALS = {
+    name: f"x-{name}-x" for name in (
+        "render-api-key", "render-deploy-hook", "railway-token", "railway-api-token", "ssh-key", "ssh-known-hosts",
+    )
+}  # fmt: skip
+GONE_WRONG = {"deploy": {"exit": 5, "outputs": {"status": "failed", "result": "rolled-back"}}}
 STAGES = ("lint", "build", "test", "scan", "integration")
 SET = {
     "working-directory": "services/shop",
@@ -128,9 +135,8 @@ def of(root: Path = places.REPOSITORY) -> list[Scenario]:
         Scenario("deploy-defaults", "deploy", inputs={"environment": "production", "image": IMAGE}),
         Scenario("deploy-all-set", "deploy", inputs={
             "environment": "production", "image": IMAGE, "working-directory": "services/shop", "provenance": "never",
-            "runner": '["ubuntu-24.04-arm"]', "timeout-minutes": "7"}),
-        Scenario("deploy-failing", "deploy", inputs={"environment": "production", "image": IMAGE}, answers={
-            "deploy": {"exit": 5, "outputs": {"status": "failed"}}}),
+            "no-rollback": "true", "backward": "true", "runner": '["ubuntu-24.04-arm"]', "timeout-minutes": "7"}),
+        Scenario("deploy-failing", "deploy", inputs={"environment": "production", "image": IMAGE}, answers=GONE_WRONG),
         Scenario("code-scanning", "code-scanning", inputs={"artifact-id": "1001"}, artifacts={
             "findings": {"findings.sarif": SARIF}}),
         Scenario("code-scanning-swapped", "code-scanning", inputs={"artifact-id": "1001"}, artifacts={
@@ -147,13 +153,15 @@ def of(root: Path = places.REPOSITORY) -> list[Scenario]:
         Scenario("ci-fork", "ci", event="pull_request", fork=True),
         Scenario("ci-verify-failing", "ci", answers=RED_LINT),
         Scenario("ci-dispatch", "ci", event="workflow_dispatch", inputs={"image": IMAGE}),
-        Scenario("ci-dispatch-failing", "ci", event="workflow_dispatch", inputs={"image": IMAGE}, answers={
-            "deploy": {"exit": 5, "outputs": {"status": "failed"}}}),
+        Scenario("ci-dispatch-failing", "ci", event="workflow_dispatch", inputs={"image": IMAGE}, answers=GONE_WRONG),
         Scenario("action-deploy", "actions/deploy", inputs={"environment": "production", "image": IMAGE}),
         Scenario("action-deploy-all-set", "actions/deploy", inputs={
-            "environment": "production", "image": IMAGE, "working-directory": "services/shop", "provenance": "never"}),
+            "environment": "production", "image": IMAGE, "working-directory": "services/shop", "provenance": "never",
+            "no-rollback": "true", "backward": "true", **CREDENTIALS}),
         Scenario("action-deploy-failing", "actions/deploy", inputs={"environment": "production", "image": IMAGE},
-                 answers={"deploy": {"exit": 5, "outputs": {"status": "failed"}}}),
+                 answers=GONE_WRONG),
+        Scenario("action-deploy-refused", "actions/deploy", inputs={"environment": "production", "image": IMAGE},
+                 answers={"deploy": {"exit": 2}}),
         Scenario("release-tag", "release", ref=TAG),
         Scenario("release-not-proven", "release", ref=TAG, answers={"ci proven": {"exit": 1}}),
         Scenario("release-build-failing", "release", ref=TAG, answers={"ci package": {"exit": 1}}),
