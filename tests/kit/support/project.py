@@ -123,7 +123,7 @@ class Project:
         root.mkdir(parents=True)
         scratch = Path(tempfile.mkdtemp(prefix="sw-"))
         port = free_port()
-        keep = {k: v for k, v in os.environ.items() if not k.startswith(("GITHUB_", "SLIPWAY_")) and k != "CI"}
+        keep = {k: v for k, v in os.environ.items() if not k.startswith(("GITHUB_", "SLIPWAY_", "MAKE")) and k != "CI"}
         if "SLIPWAY_CACHE" in os.environ:
             keep["SLIPWAY_CACHE"] = os.environ["SLIPWAY_CACHE"]
         if "SLIPWAY_OFFLINE" in os.environ:
