@@ -35,6 +35,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(missing)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first: a file stays with one worker, which would else be alone with it at the end."""
+    items.sort(key=lambda item: "/workflows/" not in item.path.as_posix())
+
+
 _answers: list[bool] = []
 
 
