@@ -7,6 +7,7 @@ machine's caches.
 
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -124,11 +125,14 @@ class Bench:
         """Ends what still runs of our executions, and removes what they left on the engine, and our images."""
         for shop in self.shops:
             end(strays(shop.folder))
+        ours = [str(self.folder), self.name]
         for kind in ("container", "network", "volume"):
             listing = ["docker", kind, "ls", "-q", *(["-a"] if kind == "container" else [])]
             for identifier in _out(*listing).split():
                 labels = _out("docker", kind, "inspect", "--format", "{{json .}}", identifier)
-                if str(self.folder) in labels or self.name in labels:
+                if any(mark in labels for mark in ours):
+                    # A network knows neither folder nor image, only the compose project of its containers.
+                    ours += re.findall(r'"com\.docker\.compose\.project":"(slipway-[^"]+)"', labels)
                     _out("docker", kind, "rm", "-f", identifier)
         # By name: an image may have names of several projects, and an id would not go while one of them is left.
         for line in _out("docker", "image", "ls", "--format", "{{.Repository}} {{.Tag}} {{.ID}}").splitlines():
