@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from slipway.config import seconds
 from slipway.deploy import record
 from slipway.deploy.probe import Checks
 from slipway.deploy.record import Record
-from slipway.deploy.rollout import Before, Report, WayBack, roll_out
+from slipway.deploy.rollout import Before, Report, roll_out
 from slipway.deploy.target import Image, Result, Target
 from slipway.errors import NotReady, UsageError
 from slipway.image.reference import by_digest, short
@@ -37,7 +38,8 @@ async def run(context: Context) -> Outcome:
     image = await _image(context) if elsewhere else Image(context.reference)
     target = await place.place(context, image)
     checks = Checks(settings.health, settings.version, context.version, settings.checks, seconds(settings.timeout))
-    report = await roll_out(target, context.reference, checks, context.doing, await _way_back(context, settings.host))
+    here = not elsewhere and not settings.host
+    report = await roll_out(target, context.reference, checks, context.doing, partial(_before, context, here))
     report = _redacted(report, context.delivery.credentials.values())
     _keep(context, Record(
         datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), name, settings.target, context.reference, context.version,
@@ -122,35 +124,34 @@ async def _image(context: Context) -> Image:
     return Image(context.reference, frozenset(digests), public)
 
 
-async def _way_back(context: Context, host: str) -> WayBack:
-    settings = context.settings.environment(context.environment)[1]
-    here = settings.target == "compose" and not host
+async def _before(context: Context, here: bool, previous: str) -> Before:
+    """What is known of the version that runs now.
+
+    Args:
+        here: on this machine, where going back in time is a matter of course.
+    """
     new, forbidden = await labels(context.reference), ""
     if new.get(MIGRATION) == "breaking":
         forbidden = f"the image is marked {MIGRATION}=breaking, the version before may not understand its data"
     if not context.delivery.rollback:
         forbidden = "rollback was not wanted"
-
-    async def look(previous: str) -> Before:
-        try:
-            repository, digest = by_digest(previous)
-        except UsageError:  # not deployed by us
-            return Before()
-        old = await labels(previous)
-        refusal, dates = "", (new.get(CREATED), old.get(CREATED))
-        if not here and not context.delivery.backward and all(dates) and dates[0] < dates[1]:  # type: ignore[operator]
-            refusal = (
-                f"{short(context.digest)} is of {dates[0]}, older than what runs ({short(digest)}, {dates[1]}). "
-                "If that is wanted: `slipway rollback`, or --backward."
-            )
-        elif not here and not forbidden and not old and not await remote.exists(repository, digest):
-            refusal = (
-                f"what runs now ({previous}) is not in its registry any more: there would be no way back. "
-                "Push it again, or go without: --no-rollback."
-            )
-        return Before(old.get(REVISION) or record.version(context.state, previous), refusal)
-
-    return WayBack(forbidden, look)
+    try:
+        repository, digest = by_digest(previous)
+    except UsageError:  # not deployed by us
+        return Before(forbidden=forbidden)
+    old = await labels(previous)
+    refusal, dates = "", (new.get(CREATED), old.get(CREATED))
+    if not here and not context.delivery.backward and all(dates) and dates[0] < dates[1]:  # type: ignore[operator]
+        refusal = (
+            f"{short(context.digest)} is of {dates[0]}, older than what runs ({short(digest)}, {dates[1]}). "
+            "If that is wanted: `slipway rollback`, or --backward."
+        )
+    elif not here and not forbidden and not old and not await remote.exists(repository, digest):
+        refusal = (
+            f"what runs now ({previous}) is not in its registry any more: there would be no way back. "
+            "Push it again, or go without: --no-rollback."
+        )
+    return Before(old.get(REVISION) or record.version(context.state, previous), refusal, forbidden)
 
 
 def _keep(context: Context, one: Record) -> None:
