@@ -24,7 +24,6 @@ from slipway.stages.proof import proof
 from slipway.tools import docker, remote
 
 REVISION = "org.opencontainers.image.revision"  # label: what /version must say
-CREATED = "org.opencontainers.image.created"  # label: when that commit was made
 MIGRATION = "slipway.migration"  # label: `breaking` says that the version before cannot work with the data after it
 
 
@@ -101,17 +100,16 @@ def _where(context: Context, target: Target) -> str:
     return str(known.get("dashboardUrl") or target.url)
 
 
-async def labels(reference: str, env: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The labels of an image: by the engine where it has it, else by its registry; none where neither knows it."""
-    found = await docker.image(reference)
-    if found:
+async def labels(reference: str) -> dict[str, str] | None:
+    """The labels of an image: by the engine where it has it, else by its registry; None where neither knows it."""
+    if found := await docker.image(reference):
         return dict((found.get("Config") or {}).get("Labels") or {})
-    return await remote.labels(*by_digest(reference), env)
+    return await remote.labels(*by_digest(reference))
 
 
-async def version(state: Path, reference: str) -> str:
+def version(state: Path, reference: str, labelled: Mapping[str, str] | None) -> str:
     """What the version path of an image must say: by its label, else by our record; empty where neither knows."""
-    return (await labels(reference)).get(REVISION) or record.version(state, reference)
+    return (labelled or {}).get(REVISION) or record.version(state, reference)
 
 
 async def _image(context: Context) -> Image:
@@ -130,7 +128,7 @@ async def _before(context: Context, here: bool, previous: str) -> Before:
     Args:
         here: on this machine, where going back in time is a matter of course.
     """
-    new, forbidden = await labels(context.reference), ""
+    new, forbidden = await labels(context.reference) or {}, ""
     if new.get(MIGRATION) == "breaking":
         forbidden = f"the image is marked {MIGRATION}=breaking, the version before may not understand its data"
     if not context.delivery.rollback:
@@ -139,8 +137,8 @@ async def _before(context: Context, here: bool, previous: str) -> Before:
         repository, digest = by_digest(previous)
     except UsageError:  # not deployed by us
         return Before(forbidden=forbidden)
-    old = await labels(previous)
-    refusal, dates = "", (new.get(CREATED), old.get(CREATED))
+    old = await labels(previous) or {}
+    refusal, dates = "", (new.get(remote.CREATED), old.get(remote.CREATED))
     if not here and not context.delivery.backward and all(dates) and dates[0] < dates[1]:  # type: ignore[operator]
         refusal = (
             f"{short(context.digest)} is of {dates[0]}, older than what runs ({short(digest)}, {dates[1]}). "
@@ -151,7 +149,7 @@ async def _before(context: Context, here: bool, previous: str) -> Before:
             f"what runs now ({previous}) is not in its registry any more: there would be no way back. "
             "Push it again, or go without: --no-rollback."
         )
-    return Before(old.get(REVISION) or record.version(context.state, previous), refusal, forbidden)
+    return Before(version(context.state, previous, old), refusal, forbidden)
 
 
 def _keep(context: Context, one: Record) -> None:
