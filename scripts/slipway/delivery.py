@@ -59,7 +59,7 @@ def deploy(
     """
     from slipway.stages.base import Delivery
 
-    delivery = Delivery(provenance, backward, not no_rollback, not no_command, _credentials())
+    delivery = Delivery(provenance, backward, not no_rollback, not no_command, credentials())
     root = directory.resolve()
     if target:
         _demonstrate(root, environment, reference, delivery, as_json, variables)
@@ -101,17 +101,22 @@ def _demonstrate(
     sys.exit(result.exit_code)
 
 
-def _credentials() -> dict[str, str]:
-    """The platforms' credentials, hidden in a workflow's logs from here on."""
-    from slipway import github
-    from slipway.github import commands
+def credentials() -> dict[str, str]:
+    """The platforms' credentials, out of the environment."""
     from slipway.stages import place
 
-    taken = place.take()
-    for line in (line for value in taken.values() for line in commands.mask(value)):
+    return hidden(place.take())
+
+
+def hidden(secrets: dict[str, str]) -> dict[str, str]:
+    """Secrets, hidden in a workflow's logs from here on."""
+    from slipway import github
+    from slipway.github import commands
+
+    for line in (line for value in secrets.values() for line in commands.mask(value)):
         if github.on_runner():
-            click.echo(line, err=True)
-    return taken
+            click.echo(line, err=True)  # the runner reads commands there too, and --json stays JSON
+    return secrets
 
 
 @click.command(epilog=examples("slipway promote staging production", "slipway promote staging production --json"))
@@ -129,7 +134,7 @@ def promote(
     from slipway.pipeline import deployment
     from slipway.stages.base import Delivery
 
-    root, delivery = directory.resolve(), Delivery(provenance, rollback=not no_rollback, credentials=_credentials())
+    root, delivery = directory.resolve(), Delivery(provenance, rollback=not no_rollback, credentials=credentials())
     reference = asyncio.run(deployment.promoted(root, config.load(root), source, delivery))
     _deploy(root, environment, reference, delivery, as_json)
 
@@ -155,7 +160,7 @@ def rollback(
     from slipway.stages.base import Delivery
 
     root = directory.resolve()
-    delivery = Delivery(provenance, True, not no_rollback, credentials=_credentials())
+    delivery = Delivery(provenance, True, not no_rollback, credentials=credentials())
     reference = asyncio.run(deployment.earlier(root, config.load(root), environment, digest, delivery))
     _deploy(root, environment, reference, delivery, as_json)
 
@@ -174,7 +179,7 @@ def status(environment: str | None, as_json: bool, directory: Path) -> None:
     from slipway.report import standing as show
     from slipway.stages.base import Delivery
 
-    root, delivery = directory.resolve(), Delivery(credentials=_credentials())
+    root, delivery = directory.resolve(), Delivery(credentials=credentials())
     found = asyncio.run(standing.standing(root, config.load(root), environment, delivery))
     show.show(found, as_json)
     sys.exit(ExitCode.RED if found.problem else ExitCode.PASSED)
