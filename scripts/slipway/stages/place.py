@@ -38,34 +38,32 @@ async def place(context: Context, image: Image) -> Target:
         NotReady: a credential is missing.
     """
     name, settings = context.settings.environment(context.environment)
-    secrets = context.delivery.credentials
-    common: dict[str, Any] = {
-        "service": settings.service, "image": image, "deadline": seconds(settings.deadline), "doing": context.doing,
-        "url": settings.url, "pre_deploy": settings.pre_deploy, "base": settings.api,
-    }  # fmt: skip
     if settings.target == "compose":
         return await _compose(context, settings)
+    deadline = seconds(settings.deadline)
     if settings.target == "command":
         if not context.delivery.command:
             raise UsageError(
                 f"[deploy.{name}] runs a command of the project, which must not meet a workflow's secrets. "
                 "Use .github/actions/deploy in a job of your own."
             )
-        running = record.running(record.read(context.state, name))
-        return CommandTarget(
-            context.root, settings.command, name, settings.address, running, common["deadline"], context.doing,
-        )  # fmt: skip
+        running = record.running(context.state, name)
+        return CommandTarget(context.root, settings.command, name, settings.address, running, deadline, context.doing)
     if context.repository.loopback and not settings.api:
         raise UsageError(
             f"{context.repository} is a registry of this machine: {settings.target} cannot pull from it. "
             "Deploy what publish.yml published, or name an image there: [image] name."
         )
+    secrets = context.delivery.credentials
     if settings.target == "render" and render.KEY not in secrets and hook.VARIABLE in secrets:
-        running = record.running(record.read(context.state, name))
-        deadline = common["deadline"]
+        running = record.running(context.state, name)
         return RenderHook(
             secrets[hook.VARIABLE], image, settings.url, settings.version, running, deadline, context.doing
         )
+    common: dict[str, Any] = {
+        "service": settings.service, "image": image, "deadline": deadline, "doing": context.doing,
+        "url": settings.url, "pre_deploy": settings.pre_deploy, "base": settings.api,
+    }  # fmt: skip
     if settings.target == "render":
         return Render(_secret(secrets, name, render.KEY), **common)
     account = railway.PROJECT_TOKEN not in secrets and railway.TOKEN in secrets
