@@ -94,6 +94,10 @@ class Platform(ABC):
     async def _judged(self, deploy: dict[str, Any], status: str) -> Attempt | None:
         """What a status that is neither pending nor running means; None: not known."""
 
+    @property
+    def where(self) -> str:
+        return str(self.known.get("dashboardUrl") or self.url)
+
     def _resolved(self, deploy: dict[str, Any]) -> str:
         """The digest that the platform says it runs; empty where it does not say."""
         return ""

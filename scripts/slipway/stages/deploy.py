@@ -83,21 +83,13 @@ def _outcome(context: Context, name: str, target: Target, report: Report, checks
     now = f"now running: {short(report.previous.rpartition('@')[2])}" if report.previous else "nothing runs"
     mend = "see the app's last lines in the log; mend it and run again"
     if report.result is Result.NEEDS_HUMAN:
-        mend, now = f"look at what runs now, before anything else: {_where(context, target)}", "nobody knows what runs"
+        mend, now = f"look at what runs now, before anything else: {target.where}", "nobody knows what runs"
     elif report.result is Result.SUPERSEDED:
         mend, now = "nothing to do if the newer deploy is yours: `slipway status` says what runs", "left alone"
     elif report.result is Result.TIMED_OUT:
         mend = f"find out what holds it up ({target.url}), or give it longer: [deploy.{name}] deadline"
     said = f"{report.result.word}: {report.reason} · {now}"
     return Outcome("failed", said, mend=mend, facts=facts, exit_code=report.result.code)
-
-
-def _where(context: Context, target: Target) -> str:
-    """What a person looks at."""
-    if context.settings.environment(context.environment)[1].target == "compose":
-        return f"docker compose --project-name {place.project_name(context)} ps --all"
-    known = getattr(target, "known", None) or {}
-    return str(known.get("dashboardUrl") or target.url)
 
 
 async def labels(reference: str) -> dict[str, str] | None:

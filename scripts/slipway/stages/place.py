@@ -26,11 +26,6 @@ def take() -> dict[str, str]:
     return {name: value for name in CREDENTIALS if (value := os.environ.pop(name, "").strip())}
 
 
-def project_name(context: Context) -> str:
-    """The compose project of a deploy environment of this project."""
-    return f"slipway-{docker.project_id(context.root)}-{slug(context.settings.environment(context.environment)[0])}"
-
-
 async def place(context: Context, image: Image) -> Target:
     """Where the environment runs.
 
@@ -39,7 +34,7 @@ async def place(context: Context, image: Image) -> Target:
     """
     name, settings = context.settings.environment(context.environment)
     if settings.target == "compose":
-        return await _compose(context, settings)
+        return await _compose(context, name, settings)
     deadline = seconds(settings.deadline)
     if settings.target == "command":
         if not context.delivery.command:
@@ -80,8 +75,9 @@ def _secret(secrets: Mapping[str, str], environment: str, variable: str) -> str:
     return secrets[variable]
 
 
-async def _compose(context: Context, settings: DeployTable) -> ComposeTarget:
+async def _compose(context: Context, name: str, settings: DeployTable) -> ComposeTarget:
     variables = dict(context.images.variables) | ({"DOCKER_HOST": settings.host} if settings.host else {})
+    project = f"slipway-{docker.project_id(context.root)}-{slug(name)}"
     file = settings.compose if (context.root / settings.compose).is_file() else ""
     port, model = 8000, dict[str, Any]()
     if file:
@@ -91,6 +87,6 @@ async def _compose(context: Context, settings: DeployTable) -> ComposeTarget:
         exposed = list(((image or {}).get("Config") or {}).get("ExposedPorts") or {})
         port = int(exposed[0].partition("/")[0]) if exposed else 8000
     return ComposeTarget(
-        context.root, project_name(context), file, model, settings.service or "web", settings.migrate,
+        context.root, project, file, model, settings.service or "web", settings.migrate,
         settings.address, variables, port, context.log, settings.secrets == "generate",
     )  # fmt: skip
