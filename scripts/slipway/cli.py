@@ -11,7 +11,7 @@ from slipway import __version__, look
 from slipway.adopt import init, update
 from slipway.ci import ci
 from slipway.db import db
-from slipway.delivery import deploy, promote, rollback, status
+from slipway.delivery import credentials, deploy, hidden, promote, rollback, status
 from slipway.errors import ExitCode, SlipwayError
 from slipway.options import CONTEXT, directory, examples
 
@@ -96,33 +96,20 @@ def run(
     from slipway.pipeline import plan as plans
     from slipway.pipeline import run as runs
     from slipway.report import listen
-    from slipway.stages import place
     from slipway.stages.base import Delivery
+    from slipway.tools import build_secrets
 
     root = directory.resolve()
     selection = graph.select(stages, until, skip, start, fresh)
     settings = config.load(root)
-    delivery = Delivery(credentials=place.take())
-    options = runs.Options(selection, environment, keep_going, _build_secrets(), delivery)
+    delivery = Delivery(credentials=credentials())
+    options = runs.Options(selection, environment, keep_going, hidden(build_secrets.take()), delivery)
     if dry_run:
         listen.show_plan(*asyncio.run(plans.plan(root, settings, options)), as_json)
         return
     with listen.listener(root, as_json) as emit:
         result = asyncio.run(runs.run(root, settings, options, emit))
     sys.exit(result.exit_code)
-
-
-def _build_secrets() -> dict[str, str]:
-    """What a workflow hands over for the build, hidden in its logs from here on."""
-    from slipway import github
-    from slipway.github import commands
-    from slipway.tools import build_secrets
-
-    handed = build_secrets.take()
-    for line in (line for value in handed.values() for line in commands.mask(value)):
-        if github.on_runner():
-            click.echo(line, err=True)  # the runner reads commands there too, and --json stays JSON
-    return handed
 
 
 @main.command(epilog=examples("slipway plan", "slipway plan --json"))

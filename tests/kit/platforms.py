@@ -15,13 +15,14 @@ from slipway.deploy.platform import Platform as Client
 from slipway.deploy.probe import Checks
 from slipway.deploy.railway import Railway
 from slipway.deploy.render import Render
-from slipway.deploy.rollout import ALLOWED, Report, WayBack, roll_out
+from slipway.deploy.rollout import Before, Report, roll_out
 from slipway.deploy.target import Image, Target
 
 REPOSITORY = "ghcr.io/acme/shop"
 OLD, NEW, OTHER = (f"{REPOSITORY}@sha256:{digit * 64}" for digit in "012")
 KEY = "rnd_sEcReT0123456789"
 Answer = Callable[[str], tuple[int, bytes]]
+UNKNOWN = Before()
 CONTRACT = json.loads((Path(__file__).parent / "deploy" / "contracts" / "render.json").read_text())
 
 
@@ -110,10 +111,13 @@ class Place:
         return kind(**given)
 
     def roll(
-        self, reference: str = NEW, *, target: Target | None = None, timeout: float = 0.4, way_back: WayBack = ALLOWED
+        self, reference: str = NEW, *, target: Target | None = None, timeout: float = 0.4, before: Before = UNKNOWN
     ) -> Report:
+        async def look(_: str) -> Before:
+            return before
+
         checks = Checks("/readyz", "/version", "new", 3, timeout)
-        return asyncio.run(roll_out(target or self.client(), reference, checks, self.doing.append, way_back))
+        return asyncio.run(roll_out(target or self.client(), reference, checks, self.doing.append, look))
 
     @property
     def serves(self) -> str:

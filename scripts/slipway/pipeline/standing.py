@@ -20,7 +20,7 @@ from slipway.pipeline.graph import Selection
 from slipway.pipeline.run import Options, look
 from slipway.stages import place
 from slipway.stages.base import Context, Delivery
-from slipway.stages.deploy import version
+from slipway.stages.deploy import labels, version
 
 
 class Standing(Struct, frozen=True):
@@ -92,7 +92,7 @@ async def _version(state: Path, reference: str) -> str:
         by_digest(reference)
     except UsageError:  # not deployed by us
         return ""
-    return await version(state, reference)
+    return version(state, reference, await labels(reference))
 
 
 def _deployed(records: list[Record], reference: str) -> Record | None:

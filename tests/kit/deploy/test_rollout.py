@@ -61,6 +61,7 @@ class App:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server.server_port}/"
 
+    where = ""
     patience = 0.0
     newer = ""
 
