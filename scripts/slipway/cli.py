@@ -11,7 +11,7 @@ from slipway import __version__, look
 from slipway.adopt import init, update
 from slipway.ci import ci
 from slipway.db import db
-from slipway.delivery import credentials, deploy, hidden, promote, rollback, status
+from slipway.delivery import credentials, deploy, hidden, preview, promote, rollback, status
 from slipway.errors import ExitCode, SlipwayError
 from slipway.options import CONTEXT, directory, examples
 
@@ -243,7 +243,7 @@ main.add_command(init)
 main.add_command(update)
 main.add_command(ci)
 main.add_command(db)
-for command in (deploy, promote, rollback, status, look.report, look.runs):
+for command in (deploy, preview, promote, rollback, status, look.report, look.runs):
     main.add_command(command)
 
 

@@ -1,4 +1,4 @@
-"""`slipway deploy`, `promote`, `rollback`, `status`: what runs where."""
+"""`slipway deploy`, `preview`, `promote`, `rollback`, `status`: what runs where."""
 
 import asyncio
 import sys
@@ -152,6 +152,46 @@ def rollback(
     settings = config.load(root)
     reference = asyncio.run(deployment.earlier(root, settings, environment, digest, delivery))
     _deploy(root, settings, environment, reference, delivery, as_json)
+
+
+@click.command(epilog=examples("slipway preview staging --pull-request 12", "slipway preview staging --remove"))
+@click.argument("environment", metavar="[ENV]", required=False)
+@click.argument("reference", metavar="[IMAGE@DIGEST]", required=False)
+@click.option("--pull-request", type=click.IntRange(1), help="Its number; default: the one that runs this workflow.")
+@click.option("--remove", is_flag=True, envvar="SLIPWAY_REMOVE", help="Take the preview away.")
+@_options
+def preview(
+    environment: str | None,
+    reference: str | None,
+    pull_request: int | None,
+    remove: bool,
+    provenance: Provenance,
+    no_rollback: bool,
+    as_json: bool,
+    directory: Path,
+) -> None:
+    """Bring an image up beside an environment, for one pull request.
+
+    A copy of ENV's service on Render, with its variables and an address of its own.
+    """
+    from slipway import config, github
+    from slipway.errors import UsageError
+    from slipway.github import files
+    from slipway.pipeline import preview as previews
+    from slipway.stages.base import Delivery
+
+    number = pull_request or github.event().number
+    if not number:
+        raise UsageError("which pull request? Name it: --pull-request 12.")
+    root = directory.resolve()
+    settings = config.load(root)
+    # Every push may bring another history: an older commit is not a step back.
+    delivery = Delivery(provenance, True, not no_rollback, credentials=credentials(), preview=number)
+    if not remove:
+        _deploy(root, settings, environment, reference, delivery, as_json)  # and end
+    result = asyncio.run(previews.remove(root, settings, environment, delivery))
+    files.outputs({"result": result, "status": "passed"})
+    click.echo(f"preview of pull request {number}: {result}", err=as_json)
 
 
 @click.command(epilog=examples("slipway status production", "slipway status --json"))

@@ -12,6 +12,7 @@ import jsonschema
 from slipway.deploy.fakes.platform import Platform
 from slipway.deploy.fakes.server import Dropped, Reply, Request
 from slipway.deploy.platform import Platform as Client
+from slipway.deploy.preview import Preview
 from slipway.deploy.probe import Checks
 from slipway.deploy.railway import Railway
 from slipway.deploy.render import Render
@@ -20,6 +21,7 @@ from slipway.deploy.target import Image, Target
 
 REPOSITORY = "ghcr.io/acme/shop"
 OLD, NEW, OTHER = (f"{REPOSITORY}@sha256:{digit * 64}" for digit in "012")
+NAME = "pr-12-shop-staging"  # of a preview
 KEY = "rnd_sEcReT0123456789"
 Answer = Callable[[str], tuple[int, bytes]]
 UNKNOWN = Before()
@@ -70,6 +72,12 @@ class App:
 
     def stop(self) -> None:
         """Nothing to end."""
+
+
+def preview(place: "Place", reference: str = NEW, name: str = NAME, **options: Any) -> Preview:
+    """The client for a preview of Render's service."""
+    given = {"deadline": 3.0, "base": place.fake.url, **options}
+    return Preview(KEY, "", Image(reference), doing=place.doing.append, **given, parent=place.fake.service, name=name)
 
 
 Fault = Callable[[Request, Callable[[Request], Reply]], Reply]

@@ -40,11 +40,12 @@ async def run(context: Context) -> Outcome:
     here = not elsewhere and not settings.host
     report = await roll_out(target, context.reference, checks, context.doing, partial(_before, context, here))
     report = _redacted(report, context.delivery.credentials.values())
+    shown = place.shown(name, context.delivery.preview)
     _keep(context, Record(
-        datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), name, settings.target, context.reference, context.version,
+        datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), shown, settings.target, context.reference, context.version,
         report.result.word, report.previous, target.url, github.actor(), proven, report.reason,
     ))  # fmt: skip
-    return _outcome(context, name, target, report, checks, proven)
+    return _outcome(context, shown, target, report, checks, proven)
 
 
 def _told(context: Context) -> Callable[[str], None]:

@@ -9,6 +9,7 @@ from slipway.deploy import hook, railway, record, render
 from slipway.deploy.command import CommandTarget
 from slipway.deploy.compose import ComposeTarget
 from slipway.deploy.hook import RenderHook
+from slipway.deploy.preview import Preview
 from slipway.deploy.railway import Railway
 from slipway.deploy.render import Render
 from slipway.deploy.target import Image, Target
@@ -26,6 +27,11 @@ def take() -> dict[str, str]:
     return {name: value for name in CREDENTIALS if (value := os.environ.pop(name, "").strip())}
 
 
+def shown(environment: str, pull_request: int) -> str:
+    """What people call the place: an environment, or its preview for a pull request."""
+    return f"{environment}-pr-{pull_request}" if pull_request else environment
+
+
 async def place(context: Context, image: Image) -> Target:
     """Where the environment runs.
 
@@ -33,6 +39,12 @@ async def place(context: Context, image: Image) -> Target:
         NotReady: a credential is missing.
     """
     name, settings = context.settings.environment(context.environment)
+    number = context.delivery.preview
+    if number and settings.target != "render":
+        raise UsageError(
+            f"[deploy.{name}] is of the target {settings.target}, which makes no previews. Render does: name an "
+            "environment there."
+        )
     if settings.target == "compose":
         return await _compose(context, name, settings)
     deadline = seconds(settings.deadline)
@@ -50,7 +62,7 @@ async def place(context: Context, image: Image) -> Target:
             "Deploy what publish.yml published, or name an image there: [image] name."
         )
     secrets = context.delivery.credentials
-    if settings.target == "render" and render.KEY not in secrets and hook.VARIABLE in secrets:
+    if settings.target == "render" and not number and render.KEY not in secrets and hook.VARIABLE in secrets:
         running = record.running(context.state, name)
         return RenderHook(
             secrets[hook.VARIABLE], image, settings.url, settings.version, running, deadline, context.doing
@@ -59,6 +71,10 @@ async def place(context: Context, image: Image) -> Target:
         "service": settings.service, "image": image, "deadline": deadline, "doing": context.doing,
         "url": settings.url, "pre_deploy": settings.pre_deploy, "base": settings.api,
     }  # fmt: skip
+    if number:
+        own = slug(f"pr-{number}-{context.repository.path.rpartition('/')[2]}-{name}")
+        common |= {"service": "", "url": ""}
+        return Preview(_secret(secrets, name, render.KEY), **common, parent=settings.service, name=own)
     if settings.target == "render":
         return Render(_secret(secrets, name, render.KEY), **common)
     account = railway.PROJECT_TOKEN not in secrets and railway.TOKEN in secrets

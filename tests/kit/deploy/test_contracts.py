@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 from fake_railway import SCHEMA
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLObjectType, build_schema, parse, validate
-from platforms import CONTRACT, NEW, Place, hold, serving
+from platforms import CONTRACT, NEW, OLD, Place, hold, preview, serving
 from support import REPOSITORY
 
 from slipway.deploy import railway_queries
@@ -115,6 +115,19 @@ def test_every_exchange_with_render_is_as_render_describes_it(place: Place, end:
 
 
 @published
+@pytest.mark.parametrize("kind", ["render"])
+def test_every_exchange_about_a_preview_is_as_render_describes_it(place: Place) -> None:
+    place.roll(target=preview(place))
+    place.roll(OLD, target=preview(place, OLD))
+    asyncio.run(preview(place).remove())
+    seen = [(request, reply) for request, reply in place.seen if request.method != "DELETE"]  # in no part at hand
+    assert len(place.seen) > len(seen) > 10 and "POST /v1/services" in {r.line.rpartition("/srv-")[0] for r, _ in seen}
+    for request, reply in seen:
+        assert reply
+        exchanged(openapi(), request, reply)
+
+
+@published
 def test_our_contract_of_render_agrees_with_recorded_answers() -> None:
     held = 0
     for one in json.loads((SPECS / "render" / "observed-exchanges.json").read_text()):
@@ -134,7 +147,7 @@ def test_a_request_outside_the_contract_is_found(place: Place) -> None:
         assert validate(SCHEMA, parse('mutation { deploymentRollback(id: "x") { id } }'))
         return
     with pytest.raises(AssertionError, match="in no contract"):
-        hold(CONTRACT, Request("DELETE", "/v1/services/srv-1", {}, {}, None), None)
+        hold(CONTRACT, Request("PUT", "/v1/services/srv-1", {}, {}, None), None)
     with pytest.raises(jsonschema.ValidationError):
         hold(CONTRACT, Request("POST", "/v1/services/srv-1/deploys", {}, {}, {"image": "x"}), None)
     with pytest.raises(AssertionError, match="has no body"):

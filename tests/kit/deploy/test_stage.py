@@ -107,6 +107,19 @@ def test_an_image_is_looked_at_once_and_not_at_all_where_nothing_changes(stage: 
     assert stage().summary.startswith("live already") and asked == [NEW, OLD]
 
 
+def test_a_preview_is_another_place(stage: Stage, place: Place, tmp_path: Path) -> None:
+    outcome = stage(preview=7)
+    (made,) = place.fake.previews
+    assert made.name == "pr-7-shop-production" and outcome.facts["url"] == made.platform.edge.url
+    assert outcome.facts["environment"] == recorded(tmp_path)["environment"] == "production-pr-7"
+    assert place.serves == OLD and place.sent == []
+
+
+def test_a_preview_takes_the_key_not_a_hook(stage: Stage) -> None:
+    with pytest.raises(NotReady, match=r"RENDER_API_KEY is not set.*none reaches a pull request from a fork"):
+        stage(preview=7, credentials={"RENDER_DEPLOY_HOOK": "https://api.render.com/deploy/srv-1?key=x"})
+
+
 def test_an_image_that_is_not_in_its_registry(stage: Stage, place: Place, registry: dict[str, Any]) -> None:
     del registry[NEW]
     with pytest.raises(NotReady, match="is not in its registry"):
