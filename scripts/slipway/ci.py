@@ -134,7 +134,7 @@ def tag() -> None:
 def issue() -> None:
     """Open or close the issue about a scan.
 
-    There is one for IMAGE while STATUS is not passed, with the findings of the last scan.
+    There is one for IMAGE in ENVIRONMENT while STATUS is not passed, with the findings of the last scan.
     """
     from slipway import github
     from slipway.pipeline import issue as issues
@@ -142,7 +142,8 @@ def issue() -> None:
 
     status, image = _required("STATUS"), _required("IMAGE")
     body = f"{summary.code(image)}: **{summary.text(status)}**\n\n{summary.last(Path.cwd(), issues.BODY)}"
-    name = image.partition("@")[0]
+    place = os.environ.get("ENVIRONMENT", "")
+    name = image.partition("@")[0] + (f" ({place})" if place else "")
     click.echo(asyncio.run(issues.keep(github.event().repository, name, body, red=status != "passed")))
 
 

@@ -159,7 +159,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 def hold(contract: dict[str, Any], request: Request, reply: Reply | None) -> None:
     """One exchange against the contract of Render's API in words of our own. Raises AssertionError."""
-    matching = [(path, entry) for path, entry in contract["paths"].items() if _fits(path, request.path)]
+    matching = [(path, entry) for path, entry in contract["paths"].items() if fits(path, request.path)]
     assert matching, f"{request.line} is in no contract"
     _, methods = max(matching, key=lambda match: match[0].count("/") * 10 - match[0].count("{"))
     assert request.method in methods, f"{request.line} is in no contract"
@@ -180,6 +180,7 @@ def hold(contract: dict[str, Any], request: Request, reply: Reply | None) -> Non
         jsonschema.validate(reply.body, schema | resolve)
 
 
-def _fits(template: str, path: str) -> bool:
+def fits(template: str, path: str) -> bool:
+    """Whether a path is one of a contract's, such as /services/{serviceId}."""
     wanted, given = template.split("/"), path.split("/")
     return len(wanted) == len(given) and all(w.startswith("{") or w == g for w, g in zip(wanted, given, strict=True))

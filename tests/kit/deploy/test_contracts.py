@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 from fake_railway import SCHEMA
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLObjectType, build_schema, parse, validate
-from platforms import CONTRACT, NEW, OLD, Place, hold, preview, serving
+from platforms import CONTRACT, NEW, OLD, Place, fits, hold, preview, serving
 from support import REPOSITORY
 
 from slipway.deploy import railway_queries
@@ -68,8 +68,8 @@ def openapi() -> dict[str, Any]:
 def exchanged(found: dict[str, Any], request: Request, reply: Reply) -> None:
     """One exchange against Render's own description. Raises AssertionError or ValidationError."""
     path = request.path.removeprefix("/v1")
-    fits = [t for t in found["paths"] if _fits(t, path)]
-    entry = found["paths"][min(fits, key=lambda t: t.count("{"))][request.method.lower()]
+    templates = [t for t in found["paths"] if fits(t, path)]
+    entry = found["paths"][min(templates, key=lambda t: t.count("{"))][request.method.lower()]
     known = {p["name"] for p in map(lambda p: _resolved(found, p), entry.get("parameters", [])) if p["in"] == "query"}
     assert set(request.query) <= known, (request.line, set(request.query) - known)
     if request.body is not None:
@@ -79,11 +79,6 @@ def exchanged(found: dict[str, Any], request: Request, reply: Reply) -> None:
     if reply.body is not None:
         schema = answer["content"]["application/json"]["schema"]
         jsonschema.validate(reply.body, {**schema, "components": found["components"]})
-
-
-def _fits(template: str, path: str) -> bool:
-    wanted, given = template.split("/"), path.split("/")
-    return len(wanted) == len(given) and all(w.startswith("{") or w == g for w, g in zip(wanted, given, strict=True))
 
 
 def _resolved(found: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:

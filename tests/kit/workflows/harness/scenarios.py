@@ -158,8 +158,8 @@ def of(root: Path = places.REPOSITORY) -> list[Scenario]:
             "swapped": {"findings.sarif": SARIF}}),
         Scenario("rescan-findings", "rescan", event="schedule", inputs={"image": IMAGE}),
         Scenario("rescan-all-set", "rescan", event="schedule", inputs={
-            "image": IMAGE, "scan-database": SET["scan-database"], "runner": SET["runner"], "timeout-minutes": "7"},
-            answers={"rescan": {"outputs": {"status": "passed"}}}),
+            "image": IMAGE, "environment": "production", "scan-database": SET["scan-database"],
+            "runner": SET["runner"], "timeout-minutes": "7"}, answers={"rescan": {"outputs": {"status": "passed"}}}),
         Scenario("rescan-not-ready", "rescan", inputs={"image": IMAGE}, answers={"rescan": {"exit": 3}}),
         Scenario("ci-push", "ci"),
         Scenario("ci-branch", "ci", ref="refs/heads/feature"),
