@@ -162,4 +162,5 @@ def _short(version: str) -> str:
     return f"{commit[:7]}{plus}{mark}"
 
 
-STAGE = Stage("deploy", ("publish",), run)
+# Compose reads its file while the image is still on its way.
+STAGE = Stage("deploy", ("publish",), run, prepare=place.model)

@@ -91,18 +91,28 @@ def _secret(secrets: Mapping[str, str], environment: str, variable: str) -> str:
     return secrets[variable]
 
 
+async def model(context: Context) -> dict[str, Any]:
+    """What compose makes of the environment's file; empty where it has none, or is elsewhere.
+
+    Raises:
+        SlipwayError: the file is not valid.
+    """
+    _, settings = context.settings.environment(context.environment)
+    if settings.target != "compose" or not (context.root / settings.compose).is_file():
+        return {}
+    return await compose.config(context.root, settings.compose, context.images.variables)
+
+
 async def _compose(context: Context, name: str, settings: DeployTable) -> ComposeTarget:
     variables = dict(context.images.variables) | ({"DOCKER_HOST": settings.host} if settings.host else {})
     project = f"slipway-{docker.project_id(context.root)}-{slug(name)}"
     file = settings.compose if (context.root / settings.compose).is_file() else ""
-    port, model = 8000, dict[str, Any]()
-    if file:
-        model = await compose.config(context.root, file, context.images.variables)
-    elif "build" in context.done:
+    port, understood = 8000, await context.prepared() or await model(context)
+    if not file and "build" in context.done:
         image = await docker.image(context.reference)
         exposed = list(((image or {}).get("Config") or {}).get("ExposedPorts") or {})
         port = int(exposed[0].partition("/")[0]) if exposed else 8000
     return ComposeTarget(
-        context.root, project, file, model, settings.service or "web", settings.migrate,
+        context.root, project, file, understood, settings.service or "web", settings.migrate,
         settings.address, variables, port, context.log, settings.secrets == "generate",
     )  # fmt: skip
