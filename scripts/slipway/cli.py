@@ -13,7 +13,7 @@ from slipway.ci import ci
 from slipway.db import db
 from slipway.delivery import deploy, promote, rollback, status
 from slipway.errors import ExitCode, SlipwayError
-from slipway.options import CONTEXT, directory, examples
+from slipway.options import CONTEXT, directories, directory, examples
 
 
 class Group(click.Group):
@@ -74,7 +74,7 @@ def main() -> None:
 @click.option("--fresh", is_flag=True, help="Reuse no earlier result.")
 @click.option("--env", "environment", metavar="ENV", help="The deploy environment.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line.")
-@directory
+@directories
 def run(
     stages: tuple[str, ...],
     until: str | None,
@@ -85,31 +85,32 @@ def run(
     fresh: bool,
     environment: str | None,
     as_json: bool,
-    directory: Path,
+    directory: tuple[Path, ...],
 ) -> None:
     """Run the pipeline, or the stages named and what they need.
 
     Stages: lint, build, test, scan, integration, publish, deploy.
     """
-    from slipway import config
-    from slipway.pipeline import graph
+    from slipway.pipeline import graph, projects
     from slipway.pipeline import plan as plans
     from slipway.pipeline import run as runs
     from slipway.report import listen
     from slipway.stages import place
     from slipway.stages.base import Delivery
 
-    root = directory.resolve()
     selection = graph.select(stages, until, skip, start, fresh)
-    settings = config.load(root)
+    chosen = projects.chosen(directory)
     delivery = Delivery(credentials=place.take())
     options = runs.Options(selection, environment, keep_going, _build_secrets(), delivery)
     if dry_run:
-        listen.show_plan(*asyncio.run(plans.plan(root, settings, options)), as_json)
+        for one in chosen:
+            plan = asyncio.run(plans.plan(one.root, one.settings, options))
+            listen.show_plan(*plan, as_json, one.name)
         return
-    with listen.listener(root, as_json) as emit:
-        result = asyncio.run(runs.run(root, settings, options, emit))
-    sys.exit(result.exit_code)
+    ended = projects.run(chosen, options, lambda one: listen.listener(one.root, as_json, one.name))
+    if len(ended) > 1:
+        listen.show_ended(ended, as_json)
+    sys.exit(projects.worst(ended).code)
 
 
 def _build_secrets() -> dict[str, str]:
