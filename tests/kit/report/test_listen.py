@@ -14,6 +14,8 @@ import pytest
 from report import left, real
 from report.real import Terminal, cursor_is_shown, linter
 
+from slipway.cli import main
+from slipway.pipeline import folder
 from slipway.pipeline.result import Event, Kind
 from slipway.report import listen
 
@@ -114,13 +116,13 @@ def test_without_room_for_the_page_the_verdict_is_the_same(tmp_path: Path, monke
     seen = []
     monkeypatch.setattr(listen.page, "write", full)
     run = left.result(1, left.stages())
-    folder = left.write(tmp_path, run)
+    written = left.write(tmp_path, run)
     monkeypatch.setattr(listen, "_write_json", seen.append)
     event = Event(kind=Kind.RUN_FINISHED, run=run)
     with listen.listener(tmp_path, True) as emit:
         emit(event)
     assert seen == [event]
-    assert not listen.left(tmp_path, folder).page
+    assert not listen.left(tmp_path, written).page
 
 
 def test_a_pipe_gets_plain_lines(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,3 +168,23 @@ def test_sigterm_is_an_orderly_end_too(project: Path, tmp_path: Path, monkeypatc
     run.send_signal(signal.SIGTERM)
     out, _ = run.communicate(timeout=10)
     assert run.returncode == 130 and "interrupted" in out
+
+
+@pytest.mark.engine
+def test_the_page_of_a_run_far_from_the_one_that_it_reuses_still_has_its_log(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    linter(tmp_path, monkeypatch, 0)
+    monkeypatch.delenv("DOCKER_HOST")
+    monkeypatch.setattr(folder, "KEPT", 2)
+    ids = []
+    for _ in range(5):
+        with pytest.raises(SystemExit, match="0"):
+            main(["run", "lint", "-C", str(project)])
+        ids.append((project / ".slipway" / "latest").resolve().name)
+        # In one process nothing else tells two runs of one second apart.
+        time.sleep(1.05)
+    kept = [path.name for path in (project / ".slipway" / "runs").iterdir()]
+    assert sorted(kept) == [ids[0], *ids[-2:]], "that which linted, and the last two"
+    said = (project / ".slipway" / "runs" / ids[0] / "lint.log").read_text().splitlines()[0]
+    assert said and said in (project / ".slipway" / "latest" / "report.html").read_text()
