@@ -70,6 +70,7 @@ def test_ctrl_c_on_a_terminal(project: Path, tmp_path: Path, monkeypatch: pytest
     assert "interrupted; what this run had started is removed" in text
     assert "Traceback" not in text and text.replace("^C", "").endswith("\r\n")
     assert json.loads((project / ".slipway" / "latest" / "result.json").read_text())["status"] == "cancelled"
+    assert "shop: cancelled" in (project / ".slipway" / "latest" / "report.html").read_text()
     assert not [p for p in Path("/proc").glob("[0-9]*/cmdline") if str(tmp_path / "bin").encode() in _read(p)]
 
 
