@@ -6,7 +6,7 @@ import json
 import os
 import re
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_urlsafe
@@ -37,6 +37,7 @@ class ComposeTarget:
     container_port: int  # of the image, where there is no file
     log: Path
     generate_secrets: bool = False
+    doing: Callable[[str], None] = lambda _: None
     patience: float = 0.0
     seen: list[str] = field(default_factory=list)  # what ran at first, and what we sent
 
@@ -47,7 +48,7 @@ class ComposeTarget:
     def _stack(self, reference: str) -> Project:
         variables = {**self.variables, "SLIPWAY_IMAGE": reference, "SLIPWAY_PORT": str(self._port())}
         model = "" if self.file else json.dumps(self._alone(reference))
-        return Project(self.root, self.project, variables, self.file, model, self.log)
+        return Project(self.root, self.project, variables, self.file, model, self.log, self.doing)
 
     @property
     def _label(self) -> str:

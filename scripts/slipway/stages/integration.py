@@ -25,8 +25,9 @@ def project(context: Context, image: str) -> Project:
     """The compose project of this run; its name is the run's, so that two runs share nothing."""
     variables = {**context.images.variables, "SLIPWAY_IMAGE": image}
     return Project(
-        context.root, f"slipway-test-{context.run_id}", variables, context.settings.integration.compose, log=context.log
-    )
+        context.root, f"slipway-test-{context.run_id}", variables, context.settings.integration.compose,
+        log=context.log, doing=context.doing,
+    )  # fmt: skip
 
 
 def wanted(context: Context) -> bool:

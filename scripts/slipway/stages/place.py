@@ -95,4 +95,5 @@ async def _compose(context: Context, settings: DeployTable) -> ComposeTarget:
     return ComposeTarget(
         context.root, project_name(context), file, model, settings.service or "web", settings.migrate,
         settings.address, variables, port, context.log, settings.secrets == "generate",
+        context.doing,
     )  # fmt: skip
