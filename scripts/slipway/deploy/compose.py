@@ -151,9 +151,12 @@ class ComposeTarget:
         stack, services = self._stack(reference), self._services
         others = [n for n, s in services.items() if s.get("image") != PLACEHOLDER and not s.get("profiles")]
         up = ("up", "--detach", "--wait", "--wait-timeout", str(WAIT_SECONDS))
-        if others and not (started := await stack(*up, *others, timeout=600)).ok:
-            return Attempt(False, f"{', '.join(others)}: {compose.reason(started)}", traffic_moved=False)
+        if others:
+            self.doing(f"starting {', '.join(others)}")
+            if not (started := await stack(*up, *others, timeout=600)).ok:
+                return Attempt(False, f"{', '.join(others)}: {compose.reason(started)}", traffic_moved=False)
         if migrate and self.migration in services:
+            self.doing(f"migrating: {self.migration}")
             # Before the new version starts: as its dependency, compose would stop the old one first, then migrate.
             done = None
             try:
@@ -164,6 +167,7 @@ class ComposeTarget:
                     await asyncio.shield(docker.remove(*oneoff, volumes=False, env=self.variables))
             if not done.ok:
                 return Attempt(False, f"the migration failed: {compose.reason(done)}", traffic_moved=False)
+        self.doing(f"starting {self.service}")
         started = await stack(*up, "--no-deps", self.service, timeout=600)
         if not started.ok:
             return Attempt(False, self._plain(compose.reason(started)))

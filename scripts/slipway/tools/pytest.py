@@ -8,7 +8,7 @@ from collections.abc import Callable
 NAMED = ("-o", "verbosity_test_cases=1")
 _TEST = re.compile(
     r"""(?x) (?:\[gw\d+\]\ (?:\[\s*\d+%\]\ )?[A-Z]+\ )?  # pytest-xdist
-    (?:\S*/)? (?P<test>\S+\.py::.+?) (?:\ (?:PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)\b.*)? \s*"""
+    (?:\S*/)? (?P<file>\S+\.py)::(?P<test>.+?) (?:\ (?:PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)\b.*)? \s*"""
 )
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 LONGEST = 80  # characters
@@ -23,9 +23,11 @@ class Now:
 
     def __call__(self, line: str) -> None:
         line = _COLOUR.sub("", line)
+        said = line.strip().strip("=").strip()  # 3 passed in 0.1s
         if named := _TEST.fullmatch(line):
-            self.test = named["test"][:LONGEST]
-        said = self.test if named else line.strip()[:LONGEST]
+            self.test = f"{named['file']}::{named['test']}"[:LONGEST]
+            said = f"{named['test']} in {named['file']}"  # its own name first: the end may be cut off
+        said = said[:LONGEST]
         if said and said != self._said:
             self._said = said
             self._doing(said)
