@@ -1,4 +1,4 @@
-# base → deps → build → runtime, and test beside runtime. Built twice, also without a cache, it gives the same digest:
+# base → deps and build → runtime, and test beside runtime. Built twice, also without a cache, it gives the same digest:
 # each stage that writes ends by giving every file one constant time, and the last stage only copies whole
 # directories. (The exporter's rewrite-timestamp would do it too, but packs every layer again at each build.)
 
@@ -17,8 +17,9 @@ RUN stdlib="$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
         -x 'ensurepip|idlelib|lib2to3|site-packages|dist-packages|tkinter|turtledemo|/test/' "$stdlib" \
     && echo 'app:x:10001:10001:app:/nonexistent:/usr/sbin/nologin' >> /etc/passwd \
     && echo 'app:x:10001:' >> /etc/group \
+    && mkdir /app \
     && find "$stdlib" \( -type d -o -name '*.pyc' \) -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} + \
-    && touch -d "@$SOURCE_DATE_EPOCH" /etc /etc/passwd /etc/group
+    && touch -d "@$SOURCE_DATE_EPOCH" /app /etc /etc/passwd /etc/group
 
 # uv comes as a wheel pinned by its hash: one registry less to reach and to trust than an image of its own.
 FROM base AS uv
@@ -45,7 +46,7 @@ RUN --mount=from=uv,source=/uv/bin/uv,target=/usr/local/bin/uv \
     && python -c 'import alembic, gunicorn, psycopg, redis' \
     && find /venv -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 
-FROM deps AS build
+FROM base AS build
 ARG SOURCE_DATE_EPOCH
 # For trying out a pipeline: docs/reference/app.md. Empty in every image that is meant to work.
 ARG APP_FAIL
@@ -82,9 +83,10 @@ USER 10001:10001
 CMD ["pytest", "-p", "pytest_cov", "--cov", "--cov-report=term", "--cov-report=xml:/reports/coverage.xml", "tests/unit"]
 
 FROM base AS runtime
-COPY --from=deps /venv /venv
-COPY --from=build /app /app
 WORKDIR /app
+# --link: layers that do not lie on others, so nothing is unpacked for them where the layer cache was restored.
+COPY --link --from=deps /venv /venv
+COPY --link --from=build /app /app
 USER 10001:10001
 EXPOSE 8000
 # Liveness only: a database that is down is no reason to replace this container.

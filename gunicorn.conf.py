@@ -2,7 +2,6 @@
 
 import json
 import mmap
-import os
 import signal
 import sys
 import threading
@@ -10,19 +9,18 @@ from dataclasses import dataclass
 
 from gunicorn.glogging import Logger
 
-from app.config import ConfigError, Settings, choice, flag, number, read_all, variable
+from app.config import ConfigError, Settings, choice, flag, number, variable
 from app.logs import JsonFormatter, request_id
 
 
 @dataclass(frozen=True, kw_only=True)
-class Server:
+class Server(Settings):
     # All addresses: a container that listens on loopback only cannot be reached.
     host: str = variable("HOST", "0.0.0.0")  # noqa: S104
     port: int = variable("PORT", "8000", number(1, 65535))
-    # One process with threads: the container's share of a machine is not the machine's number of cores, and metrics,
-    # cache and connection pool need no second thought. More is had by more containers.
+    # One process with threads (of Settings): the container's share of a machine is not the machine's number of cores,
+    # and metrics, cache and connection pool need no second thought. More is had by more containers.
     workers: int = variable("WEB_CONCURRENCY", "1", number(1, 64))
-    threads: int = variable("WEB_THREADS", "8", number(1, 256))
     worker_class: str = variable("WEB_WORKER_CLASS", "gthread", choice("gthread", "sync"))
     # A worker that is silent for this long is replaced (with gthread the whole worker, not one slow request).
     timeout: int = variable("WEB_TIMEOUT", "30", number(1, 3600))
@@ -38,18 +36,14 @@ class Server:
     preload: bool = variable("WEB_PRELOAD", "0", flag)
 
 
-values, errors = read_all(Server, os.environ)
 try:
-    settings = Settings.from_env()
+    server = Server.from_env()
+    if "boot" in server.fail:
+        raise ConfigError(["APP_FAIL=boot: refusing to start, as asked"])
 except ConfigError as error:
-    errors = list(dict.fromkeys(error.errors + errors))
-else:
-    errors += ["APP_FAIL=boot: refusing to start, as asked"] if "boot" in settings.fail else []
-if errors:
     # One line that says it all, before any worker is started and dies of it.
-    print(json.dumps({"level": "critical", "logger": "config", "message": ConfigError(errors).message}), flush=True)
+    print(json.dumps({"level": "critical", "logger": "config", "message": error.message}), flush=True)
     sys.exit(1)
-server = Server(**values)
 
 wsgi_app = "app:create_app()"
 bind = f"{server.host}:{server.port}"
@@ -96,7 +90,7 @@ class JsonLogger(Logger):
 
 # Everything to standard output.
 accesslog = errorlog = "-"
-loglevel = settings.log_level
+loglevel = server.log_level
 logger_class = JsonLogger
 
 # A byte that master and workers share: not 0 once we are told to stop.

@@ -19,8 +19,11 @@ def create_app(settings: Settings | None = None) -> Flask:
         SESSION_COOKIE_SECURE=settings.cookie_secure,
         SETTINGS=settings,
     )
-    for part in (db, cache, assets, web, health, items, cli):
+    app.extensions["draining"] = bytearray(1)  # gunicorn.conf.py puts a byte here that all its processes share
+    for part in (db, cache, assets, web):
         part.init_app(app)
+    for part in (health, items, cli):
+        app.register_blueprint(part.blueprint)
     if settings.fail:
         app.logger.warning("failing on purpose: %s", ", ".join(sorted(settings.fail)))
     return app

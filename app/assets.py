@@ -4,13 +4,10 @@ In a checkout, where nothing was built, Flask serves the plain files.
 """
 
 import json
-import re
 
-from flask import Flask, url_for
+from flask import Flask, Response, request, url_for
 
 from app.digest import DIST
-
-_DIGESTED = re.compile(r".+\.[0-9a-f]{12}\.\w+")
 
 
 def init_app(app: Flask) -> None:
@@ -19,11 +16,14 @@ def init_app(app: Flask) -> None:
         from whitenoise import WhiteNoise
 
         names = json.loads((DIST / "manifest.json").read_text())
-        app.wsgi_app = WhiteNoise(  # type: ignore[method-assign]
-            app.wsgi_app,
-            root=str(DIST),
-            prefix="static/",
-            allow_all_origins=False,
-            immutable_file_test=lambda _path, url: _DIGESTED.fullmatch(url.rpartition("/")[2]),
-        )
+        digested = r"\.[0-9a-f]{12}\.\w+$"
+        options = {"prefix": "static/", "allow_all_origins": False, "immutable_file_test": digested}
+        built = WhiteNoise(app.wsgi_app, str(DIST), **options)
+
+        def static(filename: str) -> Response:
+            """A view and not around the app, as usual: these files then have the headers of every other answer."""
+            known = request.path in built.files
+            return Response.from_app(built, request.environ) if known else app.send_static_file(filename)
+
+        app.view_functions["static"] = static
     app.add_template_global(lambda name: url_for("static", filename=names.get(name, name)), "asset")

@@ -3,15 +3,17 @@
 import secrets
 
 import click
-from flask import Flask, current_app
+from flask import Blueprint, current_app
 from sqlalchemy import func, select
 
 from app import cache, db
 from app.items import KEY
 
 SEED = ("Check the hull for rust", "Grease the ways", "Test the launch trigger", "Tell the harbour master")
+blueprint = Blueprint("commands", __name__, cli_group=None)
 
 
+@blueprint.cli.command()
 @click.argument("revision", default="head")
 def migrate(revision: str) -> None:
     """Bring the database to REVISION (default: the newest)."""
@@ -20,6 +22,7 @@ def migrate(revision: str) -> None:
     db.migrate(current_app.extensions["db"], revision)
 
 
+@blueprint.cli.command()
 def seed() -> None:
     """Fill an empty list with a few examples."""
     with db.session() as s, s.begin():
@@ -31,11 +34,7 @@ def seed() -> None:
     click.echo(f"{len(SEED)} items added.")
 
 
+@blueprint.cli.command()
 def secret() -> None:
     """Print a strong SECRET_KEY."""
     click.echo(secrets.token_urlsafe(48))
-
-
-def init_app(app: Flask) -> None:
-    for command in (migrate, seed, secret):
-        app.cli.command()(command)

@@ -5,9 +5,10 @@ Every variable may also come from a file, for secrets: SECRET_KEY_FILE=/run/secr
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import click
 from sqlalchemy.engine import make_url
@@ -16,6 +17,7 @@ from sqlalchemy.exc import ArgumentError
 FAILURES = ("boot", "leak", "livez", "migrate", "page", "readyz", "slow", "test", "version")
 DEVELOPMENT_KEY = "insecure: for development only"
 DEVELOPMENT_DATABASE = "sqlite:///instance/sample.sqlite3"
+DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
 PLACEHOLDERS = ("change", "default", "example", "insecure", "password", "placeholder")
 
 
@@ -23,17 +25,15 @@ class ConfigError(click.ClickException):
     """All that is wrong, in one message: nobody should have to start five times to see five errors."""
 
     def __init__(self, errors: list[str]) -> None:
-        super().__init__("the environment is not usable:\n" + "\n".join(f"  {error}" for error in errors))
+        super().__init__("\n  ".join(["the environment is not usable:", *errors]))
         self.errors = errors
 
 
 def number(low: float, high: float, kind: type = int) -> Callable[[str], Any]:
     def read(text: str) -> Any:
-        try:
+        with suppress(ValueError):
             if low <= (value := kind(text)) <= high:
                 return value
-        except ValueError:
-            pass
         raise ValueError(f"{text!r} is not a number between {low} and {high}")
 
     return read
@@ -41,9 +41,9 @@ def number(low: float, high: float, kind: type = int) -> Callable[[str], Any]:
 
 def choice(*options: str) -> Callable[[str], str]:
     def read(text: str) -> str:
-        if text in options:
-            return text
-        raise ValueError(f"{text!r} is not one of: {', '.join(options)}")
+        if text not in options:
+            raise ValueError(f"{text!r} is not one of: {', '.join(options)}")
+        return text
 
     return read
 
@@ -61,7 +61,7 @@ def failures(text: str) -> tuple[str, ...]:
 
 
 def redis_url(text: str) -> str:
-    if not text.startswith(("redis://", "rediss://", "unix://")) and text:
+    if text and not text.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("must begin with redis://, rediss:// or unix://")
     return text
 
@@ -72,25 +72,40 @@ def database_url(text: str) -> str:
         url = make_url(text)
     except ArgumentError:
         raise ValueError("is not a URL such as postgresql://user@host/name") from None
-    if url.drivername in ("postgres", "postgresql"):
-        url = url.set(drivername="postgresql+psycopg")
+    url = url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
     if url.drivername not in ("postgresql+psycopg", "sqlite"):
         raise ValueError(f"{url.drivername} is not supported; use postgresql:// or sqlite:///")
     return url.render_as_string(hide_password=False)
 
 
-def variable(name: str, default: str, read: Callable[[str], Any] = str, secret: bool = False) -> Any:
-    return field(metadata={"name": name, "default": default, "read": read}, repr=not secret)
+def missing(url: str) -> str | None:
+    return "missing" if url == DEVELOPMENT_DATABASE else None
+
+
+def weak(key: str) -> str | None:
+    if len(key) >= 32 and len(set(key)) >= 10 and not any(word in key.lower() for word in PLACEHOLDERS):
+        return None
+    problem = "missing" if key == DEVELOPMENT_KEY else "too weak"
+    return f"{problem}; a strong one: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+
+
+def debugging(on: bool) -> str | None:
+    return "the debugger runs code for whoever reaches it; never in production" if on else None
+
+
+def variable(name: str, default: str, read: Callable[[str], Any] = str, **more: Any) -> Any:
+    """A field read from the variable `name`; `unfit` says why a value must not be used in production."""
+    return field(metadata={"name": name, "default": default, "read": read} | more, repr="secret" not in more)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     env: str = variable("APP_ENV", "development", choice("development", "production"))
-    debug: bool = variable("FLASK_DEBUG", "0", flag)
-    secret_key: str = variable("SECRET_KEY", DEVELOPMENT_KEY, secret=True)
-    database_url: str = variable("DATABASE_URL", DEVELOPMENT_DATABASE, database_url, secret=True)
+    debug: bool = variable("FLASK_DEBUG", "0", flag, unfit=debugging)
+    threads: int = variable("WEB_THREADS", "8", number(1, 256))  # and a connection to the database for each
+    database_url: str = variable("DATABASE_URL", DEVELOPMENT_DATABASE, database_url, unfit=missing, secret=True)
     database_password: str = variable("DATABASE_PASSWORD", "", secret=True)
-    database_pool: int = variable("WEB_THREADS", "8", number(1, 256))  # a connection for each thread
+    secret_key: str = variable("SECRET_KEY", DEVELOPMENT_KEY, unfit=weak, secret=True)
     redis_url: str = variable("REDIS_URL", "", redis_url, secret=True)
     cache_seconds: int = variable("CACHE_SECONDS", "30", number(1, 86400))
     trusted_hosts: tuple[str, ...] = variable("TRUSTED_HOSTS", "", names)
@@ -104,40 +119,23 @@ class Settings:
     built: str = variable("APP_BUILT", "unknown")
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":
-        values, errors = read_all(cls, os.environ if env is None else env)
-        if values.get("env") == "production":
-            errors += unfit_for_production(values)
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
+        """An empty variable counts as unset."""
+        env = os.environ if env is None else env
+        values: dict[str, Any] = {}
+        errors = []
+        for f in fields(cls):
+            name, unfit = f.metadata["name"], f.metadata.get("unfit")
+            text, path = env.get(name, "").strip(), env.get(f"{name}_FILE")
+            try:
+                if text and path:
+                    raise ValueError(f"set both directly and by {name}_FILE; keep one")
+                text = Path(path).read_text().strip() if path else text
+                values[f.name] = f.metadata["read"](text or f.metadata["default"])
+                if unfit and values.get("env") == "production" and (problem := unfit(values[f.name])):
+                    raise ValueError(problem)
+            except (ValueError, OSError) as error:
+                errors.append(f"{name}: {error}")
         if errors:
             raise ConfigError(errors)
         return cls(**values)
-
-
-def unfit_for_production(values: Mapping[str, Any]) -> list[str]:
-    errors, key = [], values.get("secret_key", "")
-    if values.get("debug"):
-        errors.append("FLASK_DEBUG: the debugger runs code for whoever reaches it; never in production")
-    if values.get("database_url") == DEVELOPMENT_DATABASE:
-        errors.append("DATABASE_URL: missing")
-    if len(key) < 32 or len(set(key)) < 10 or any(word in key.lower() for word in PLACEHOLDERS):
-        problem = "missing" if key == DEVELOPMENT_KEY else "too weak"
-        errors.append(
-            f"SECRET_KEY: {problem}; a strong one: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
-        )
-    return errors
-
-
-def read_all(cls: type, env: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
-    """Also used by gunicorn.conf.py, for what concerns the server alone. An empty variable counts as unset."""
-    values, errors = {}, []
-    for f in fields(cls):
-        name, text = f.metadata["name"], env.get(f.metadata["name"], "").strip()
-        try:
-            if path := env.get(f"{name}_FILE"):
-                if text:
-                    raise ValueError(f"set both directly and by {name}_FILE; keep one")
-                text = Path(path).read_text().strip()
-            values[f.name] = f.metadata["read"](text or f.metadata["default"])
-        except (ValueError, OSError) as error:
-            errors.append(f"{name}: {error}")
-    return values, errors

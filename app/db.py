@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 from flask import Flask, current_app
-from sqlalchemy import Boolean, DateTime, Engine, String, create_engine, false, func
+from sqlalchemy import DateTime, Engine, String, create_engine, false, func
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
@@ -23,7 +23,7 @@ class Item(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     title: Mapped[str] = mapped_column(String(120))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
-    done: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    done: Mapped[bool] = mapped_column(server_default=false())
 
 
 def make_engine(settings: Settings) -> Engine:
@@ -36,7 +36,7 @@ def make_engine(settings: Settings) -> Engine:
     return create_engine(
         url.set(password=settings.database_password or url.password),
         pool_pre_ping=True,
-        pool_size=settings.database_pool,
+        pool_size=settings.threads,
         connect_args={"connect_timeout": 2, "options": "-c statement_timeout=5000"},
     )
 

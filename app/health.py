@@ -1,9 +1,9 @@
 """What others ask about the app: is it alive, is it ready, which version is it, how is it doing."""
 
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor, wait
 
-from flask import Blueprint, Flask, Response, current_app, jsonify
+from flask import Blueprint, Response, current_app
+from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,63 +14,53 @@ _checks = ThreadPoolExecutor(max_workers=4, thread_name_prefix="readyz")
 
 
 @blueprint.get("/livez")
-def livez() -> tuple[Response, int]:
+def livez() -> ResponseReturnValue:
     """No I/O: a database that is down is no reason to restart the app."""
     if "livez" in current_app.config["SETTINGS"].fail:
-        return jsonify(status="ill"), 503
-    return jsonify(status="alive"), 200
+        return {"status": "ill"}, 503
+    return {"status": "alive"}
 
 
 @blueprint.get("/health")
-def health() -> Response:
-    return jsonify(status="healthy")
+def health() -> ResponseReturnValue:
+    return {"status": "healthy"}
 
 
 @blueprint.get("/readyz")
-def readyz() -> tuple[Response, int]:
+def readyz() -> ResponseReturnValue:
     """May traffic come? Names what failed; both checks run at once and neither may take longer than a second."""
     if current_app.extensions["draining"][0]:
-        return jsonify(status="draining", failed=["draining"]), 503
-    running: dict[str, Future[Any]] = {
+        return {"status": "draining", "failed": ["draining"]}, 503
+    checks = {
         "db": _checks.submit(_revision, current_app.extensions["db"]),
         "cache": _checks.submit(current_app.extensions["cache"].ping),
     }
-    failed = [name for name, check in running.items() if not _passes(name, check)]
-    failed += ["switch"] if "readyz" in current_app.config["SETTINGS"].fail else []
-    return jsonify(status="unready" if failed else "ready", failed=failed), 503 if failed else 200
+    in_time, _ = wait(checks.values(), PATIENCE)
+    problems = {name: c.exception() if c in in_time else "no answer in time" for name, c in checks.items()}
+    if "readyz" in current_app.config["SETTINGS"].fail:
+        problems["switch"] = "as asked"
+    failed = [name for name, problem in problems.items() if problem]
+    for name in failed:
+        current_app.logger.warning("not ready: %s: %s", name, problems[name])
+    return {"status": "unready" if failed else "ready", "failed": failed}, 503 if failed else 200
 
 
 @blueprint.get("/version")
-def version() -> Response:
+def version() -> ResponseReturnValue:
     settings = current_app.config["SETTINGS"]
     try:
         revision = _revision(current_app.extensions["db"])
     except SQLAlchemyError:
         revision = None
     commit = "0000000" if "version" in settings.fail else settings.commit
-    return jsonify(version=settings.version, commit=commit, built=settings.built, revision=revision)
+    return {"version": settings.version, "commit": commit, "built": settings.built, "revision": revision}
 
 
 @blueprint.get("/metrics")
-def metrics() -> Response:
+def metrics() -> ResponseReturnValue:
     return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 
 def _revision(engine: Engine) -> str:
     with engine.connect() as connection:
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
-
-
-def _passes(name: str, check: Future[Any]) -> bool:
-    try:
-        check.result(PATIENCE)
-    except Exception as error:  # whatever it is: not ready
-        current_app.logger.warning("not ready: %s: %s", name, error or "no answer in time")
-        return False
-    return True
-
-
-def init_app(app: Flask) -> None:
-    # gunicorn.conf.py puts a byte here that all its processes share.
-    app.extensions["draining"] = bytearray(1)
-    app.register_blueprint(blueprint)

@@ -3,7 +3,7 @@
 import socket
 import time
 
-from flask import Blueprint, Flask, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import delete, not_, select, update
 
@@ -21,9 +21,9 @@ def _load() -> tuple[list[dict], str]:
     """The list, and where it came from (the value of RFC 9211's Cache-Status)."""
     if (items := cache.get(KEY)) is not None:
         return items, "items; hit"
+    rows = select(Item.id, Item.title, Item.done).order_by(Item.done, Item.id.desc()).limit(MOST)
     with session() as s:
-        rows = s.scalars(select(Item).order_by(Item.done, Item.id.desc()).limit(MOST))
-        items = [{"id": row.id, "title": row.title, "done": row.done} for row in rows]
+        items = [dict(row) for row in s.execute(rows).mappings()]
     cache.put(KEY, items)
     return items, "items; fwd=miss"
 
@@ -36,8 +36,8 @@ def _show(error: str = "", title: str = "", focus: int = 0) -> ResponseReturnVal
     if "page" in settings.fail:
         items = []
     template = "_board.html" if "HX-Request" in request.headers else "page.html"
-    about = {"items": items, "error": error, "title": title, "focus": focus, "host": HOST, "settings": settings}
-    return render_template(template, **about), 422 if error else 200, {"Cache-Status": status, "Vary": "HX-Request"}
+    page = render_template(template, items=items, error=error, title=title, focus=focus, host=HOST)
+    return page, 422 if error else 200, {"Cache-Status": status, "Vary": "HX-Request"}
 
 
 def _changed(message: str, focus: int = 0) -> ResponseReturnValue:
@@ -72,7 +72,3 @@ def change(item_id: int, action: str) -> ResponseReturnValue:
     with session() as s, s.begin():
         s.execute(statement.where(Item.id == item_id))
     return _changed("Changed.", item_id) if action == "toggle" else _changed("Removed.")
-
-
-def init_app(app: Flask) -> None:
-    app.register_blueprint(blueprint)

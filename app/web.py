@@ -1,8 +1,7 @@
 """What every answer has in common: request id, security headers, the origin of a write, error pages, metrics."""
 
 import time
-from collections.abc import Callable, Iterable
-from typing import Any
+from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, current_app, g, render_template, request
@@ -15,35 +14,17 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app.logs import request_id
 
 SECONDS = Histogram("http_request_duration_seconds", "Time to answer", ["method", "route", "status"])
-CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 HEADERS = {
-    "Content-Security-Policy": CSP,
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-
-
-class Headers:
-    """Outermost, so that static files and refused requests have them too."""
-
-    def __init__(self, wsgi: Callable[..., Iterable[bytes]], headers: dict[str, str]) -> None:
-        self.wsgi, self.headers = wsgi, headers
-
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        own = {**self.headers, "X-Request-ID": request_id(environ)}
-        if environ.get("wsgi.url_scheme") == "https":
-            own["Strict-Transport-Security"] = "max-age=31536000"
-
-        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
-            return start_response(status, headers + list(own.items()), *rest)
-
-        return self.wsgi(environ, start)
 
 
 def refuse_foreign_writes() -> None:
@@ -59,7 +40,11 @@ def refuse_foreign_writes() -> None:
 def finish(response: Response) -> Response:
     route = request.url_rule.rule if request.url_rule else "none"
     SECONDS.labels(request.method, route, response.status_code).observe(time.perf_counter() - g.get("started", 0))
+    response.headers.update(current_app.config["HEADERS"])
+    response.headers["X-Request-ID"] = request_id(request.environ)
     response.headers.setdefault("Cache-Control", "no-store")
+    if request.is_secure:
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
     return response
 
 
@@ -79,19 +64,17 @@ def error_page(error: Exception) -> tuple[str, int, dict[str, str]]:
 
 
 def init_app(app: Flask) -> None:
-    settings, headers = app.config["SETTINGS"], dict(HEADERS)
+    settings = app.config["SETTINGS"]
+    app.config["HEADERS"] = dict(HEADERS)
     app.before_request(refuse_foreign_writes)
     app.after_request(finish)
     app.register_error_handler(Exception, error_page)
-    if settings.debug:  # never in production: Settings sees to that
-        try:
-            from flask_debugtoolbar import DebugToolbarExtension
-        except ImportError:
-            pass  # not among the packages that ship
-        else:
-            app.config["DEBUG_TB_INTERCEPT_REDIRECTS"] = False
-            DebugToolbarExtension(app)
-            del headers["Content-Security-Policy"]  # the toolbar is made of inline scripts
-    app.wsgi_app = Headers(app.wsgi_app, headers)  # type: ignore[method-assign]
+    # Not among the packages that ship, and never in production: Settings sees to that.
+    if settings.debug and find_spec("flask_debugtoolbar"):
+        from flask_debugtoolbar import DebugToolbarExtension
+
+        app.config["DEBUG_TB_INTERCEPT_REDIRECTS"] = False
+        DebugToolbarExtension(app)
+        del app.config["HEADERS"]["Content-Security-Policy"]  # the toolbar is made of inline scripts
     if hops := settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

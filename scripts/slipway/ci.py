@@ -12,6 +12,7 @@ import click
 from slipway.errors import UsageError
 
 if TYPE_CHECKING:
+    from slipway.deploy.record import Record
     from slipway.image.reference import Repository
 
 
@@ -133,7 +134,7 @@ def tag() -> None:
 def issue() -> None:
     """Open or close the issue about a scan.
 
-    There is one for IMAGE while STATUS is not passed, with the findings of the last scan.
+    There is one for IMAGE in ENVIRONMENT while STATUS is not passed, with the findings of the last scan.
     """
     from slipway import github
     from slipway.pipeline import issue as issues
@@ -141,7 +142,8 @@ def issue() -> None:
 
     status, image = _required("STATUS"), _required("IMAGE")
     body = f"{summary.code(image)}: **{summary.text(status)}**\n\n{summary.last(Path.cwd(), issues.BODY)}"
-    name = image.partition("@")[0]
+    place = os.environ.get("ENVIRONMENT", "")
+    name = image.partition("@")[0] + (f" ({place})" if place else "")
     click.echo(asyncio.run(issues.keep(github.event().repository, name, body, red=status != "passed")))
 
 
@@ -152,14 +154,25 @@ def record() -> None:
     Only where the job is granted it: its digest, and what ran before, stand in the payload.
     """
     from slipway import github
-    from slipway.deploy import record as records
-    from slipway.pipeline import folder, recorded
+    from slipway.pipeline import recorded
 
-    found = records.read(Path.cwd() / folder.NAME)
-    if not found:
-        raise UsageError("nothing was deployed in this folder. The step before this one should have; see its log.")
     event = github.event()
-    click.echo(asyncio.run(recorded.keep(event.repository, event.sha, found[-1], github.run_url())))
+    click.echo(asyncio.run(recorded.keep(event.repository, event.sha, _last_record(), github.run_url())))
+
+
+@ci.command()
+def comment() -> None:
+    """Say on the pull request where its preview is.
+
+    One comment, brought up to date; only where the job is granted it.
+    """
+    from slipway import github
+    from slipway.pipeline import preview
+    from slipway.report import comment as comments
+
+    event, last = github.event(), _last_record()
+    body = comments.markdown(last, github.run_url())
+    click.echo(asyncio.run(preview.comment(event.repository, event.number, last, body)))
 
 
 @ci.command()
@@ -212,6 +225,15 @@ def _target() -> "Repository":
     from slipway.image.reference import repository
 
     return repository(os.environ.get("IMAGE") or f"ghcr.io/{github.event().repository}")
+
+
+def _last_record() -> "Record":
+    from slipway.deploy import record
+    from slipway.pipeline import folder
+
+    if found := record.read(Path.cwd() / folder.NAME):
+        return found[-1]
+    raise UsageError("nothing was deployed in this folder. The step before this one should have; see its log.")
 
 
 def _required(name: str) -> str:

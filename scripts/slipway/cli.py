@@ -11,7 +11,7 @@ from slipway import __version__, look
 from slipway.adopt import init, update
 from slipway.ci import ci
 from slipway.db import db
-from slipway.delivery import deploy, promote, rollback, status
+from slipway.delivery import credentials, deploy, hidden, preview, promote, rollback, status
 from slipway.errors import ExitCode, SlipwayError
 from slipway.options import CONTEXT, directories, directory, examples
 
@@ -95,13 +95,13 @@ def run(
     from slipway.pipeline import plan as plans
     from slipway.pipeline import run as runs
     from slipway.report import listen
-    from slipway.stages import place
     from slipway.stages.base import Delivery
+    from slipway.tools import build_secrets
 
     selection = graph.select(stages, until, skip, start, fresh)
     chosen = projects.chosen(directory)
-    delivery = Delivery(credentials=place.take())
-    options = runs.Options(selection, environment, keep_going, _build_secrets(), delivery)
+    delivery = Delivery(credentials=credentials())
+    options = runs.Options(selection, environment, keep_going, hidden(build_secrets.take()), delivery)
     if dry_run:
         for one in chosen:
             plan = asyncio.run(plans.plan(one.root, one.settings, options))
@@ -111,19 +111,6 @@ def run(
     if len(ended) > 1:
         listen.show_ended(ended, as_json)
     sys.exit(projects.worst(ended).code)
-
-
-def _build_secrets() -> dict[str, str]:
-    """What a workflow hands over for the build, hidden in its logs from here on."""
-    from slipway import github
-    from slipway.github import commands
-    from slipway.tools import build_secrets
-
-    handed = build_secrets.take()
-    for line in (line for value in handed.values() for line in commands.mask(value)):
-        if github.on_runner():
-            click.echo(line, err=True)  # the runner reads commands there too, and --json stays JSON
-    return handed
 
 
 @main.command(epilog=examples("slipway plan", "slipway plan --json"))
@@ -257,7 +244,7 @@ main.add_command(init)
 main.add_command(update)
 main.add_command(ci)
 main.add_command(db)
-for command in (deploy, promote, rollback, status, look.report, look.runs):
+for command in (deploy, preview, promote, rollback, status, look.report, look.runs):
     main.add_command(command)
 
 

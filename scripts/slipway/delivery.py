@@ -1,10 +1,10 @@
-"""`slipway deploy`, `promote`, `rollback`, `status`: what runs where."""
+"""`slipway deploy`, `preview`, `promote`, `rollback`, `status`: what runs where."""
 
 import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import click
 
@@ -57,61 +57,54 @@ def deploy(
 
     ENV is an environment of slipway.toml; IMAGE@DIGEST is by default what was built here last.
     """
+    from slipway import config
     from slipway.stages.base import Delivery
 
-    delivery = Delivery(provenance, backward, not no_rollback, not no_command, _credentials())
+    delivery = Delivery(provenance, backward, not no_rollback, not no_command, credentials())
     root = directory.resolve()
-    if target:
-        _demonstrate(root, environment, reference, delivery, as_json, variables)
-    _deploy(root, environment, reference, delivery, as_json)
+    settings = config.load(root)
+    if not target:
+        _deploy(root, settings, environment, reference, delivery, as_json)  # and end
+
+    from dataclasses import replace
+
+    from slipway.pipeline import demonstration, deployment
+    from slipway.pipeline import folder as folders
+
+    reference = reference or deployment.last(folders.state_folder(root))
+    pairs = dict(variable.partition("=")[::2] for variable in variables)
+    with demonstration.platform(root, settings, environment, reference, pairs) as (settings, environment, given):
+        _deploy(root, settings, environment, reference, replace(delivery, credentials=given, backward=True), as_json)
 
 
-def _deploy(root: Path, environment: str | None, reference: str | None, delivery: Any, as_json: bool) -> None:
-    from slipway import config
+def _deploy(
+    root: Path, settings: Any, environment: str | None, reference: str | None, delivery: Any, as_json: bool
+) -> NoReturn:
+    """Deploy, and end with what came of it."""
     from slipway.pipeline import deployment
     from slipway.report import listen
 
     with listen.listener(root, as_json) as emit:
-        result = asyncio.run(deployment.deploy(root, config.load(root), environment, reference, emit, delivery))
+        result = asyncio.run(deployment.deploy(root, settings, environment, reference, emit, delivery))
     sys.exit(result.exit_code)
 
 
-def _demonstrate(
-    root: Path,
-    environment: str | None,
-    reference: str | None,
-    delivery: Any,
-    as_json: bool,
-    variables: tuple[str, ...],
-) -> None:
-    from dataclasses import replace
-
-    from slipway import config
-    from slipway.pipeline import demonstration, deployment
-    from slipway.pipeline import folder as folders
-    from slipway.report import listen
-
-    reference = reference or deployment.last(folders.state_folder(root))
-    pairs = dict(variable.partition("=")[::2] for variable in variables)
-    played = demonstration.platform(root, config.load(root), environment, reference, pairs)
-    with played as (settings, name, credentials):
-        delivery = replace(delivery, credentials=credentials, backward=True)
-        with listen.listener(root, as_json) as emit:
-            result = asyncio.run(deployment.deploy(root, settings, name, reference, emit, delivery))
-    sys.exit(result.exit_code)
-
-
-def _credentials() -> dict[str, str]:
-    """The platforms' credentials, hidden in a workflow's logs from here on."""
-    from slipway import github
-    from slipway.github import commands
+def credentials() -> dict[str, str]:
+    """The platforms' credentials, out of the environment."""
     from slipway.stages import place
 
-    taken = place.take()
-    for line in (line for value in taken.values() for line in commands.mask(value)):
+    return hidden(place.take())
+
+
+def hidden(secrets: dict[str, str]) -> dict[str, str]:
+    """Secrets, hidden in a workflow's logs from here on."""
+    from slipway import github
+    from slipway.github import commands
+
+    for line in (line for value in secrets.values() for line in commands.mask(value)):
         if github.on_runner():
-            click.echo(line, err=True)
-    return taken
+            click.echo(line, err=True)  # the runner reads commands there too, and --json stays JSON
+    return secrets
 
 
 @click.command(epilog=examples("slipway promote staging production", "slipway promote staging production --json"))
@@ -129,9 +122,10 @@ def promote(
     from slipway.pipeline import deployment
     from slipway.stages.base import Delivery
 
-    root, delivery = directory.resolve(), Delivery(provenance, rollback=not no_rollback, credentials=_credentials())
-    reference = asyncio.run(deployment.promoted(root, config.load(root), source, delivery))
-    _deploy(root, environment, reference, delivery, as_json)
+    root, delivery = directory.resolve(), Delivery(provenance, rollback=not no_rollback, credentials=credentials())
+    settings = config.load(root)
+    reference = asyncio.run(deployment.promoted(root, settings, source, delivery))
+    _deploy(root, settings, environment, reference, delivery, as_json)
 
 
 @click.command(epilog=examples("slipway rollback production", "slipway rollback production sha256:…"))
@@ -154,10 +148,50 @@ def rollback(
     from slipway.pipeline import deployment
     from slipway.stages.base import Delivery
 
+    root, delivery = directory.resolve(), Delivery(provenance, True, not no_rollback, credentials=credentials())
+    settings = config.load(root)
+    reference = asyncio.run(deployment.earlier(root, settings, environment, digest, delivery))
+    _deploy(root, settings, environment, reference, delivery, as_json)
+
+
+@click.command(epilog=examples("slipway preview staging --pull-request 12", "slipway preview staging --remove"))
+@click.argument("environment", metavar="[ENV]", required=False)
+@click.argument("reference", metavar="[IMAGE@DIGEST]", required=False)
+@click.option("--pull-request", type=click.IntRange(1), help="Its number; default: the one that runs this workflow.")
+@click.option("--remove", is_flag=True, envvar="SLIPWAY_REMOVE", help="Take the preview away.")
+@_options
+def preview(
+    environment: str | None,
+    reference: str | None,
+    pull_request: int | None,
+    remove: bool,
+    provenance: Provenance,
+    no_rollback: bool,
+    as_json: bool,
+    directory: Path,
+) -> None:
+    """Bring an image up beside an environment, for one pull request.
+
+    A copy of ENV's service on Render, with its variables and an address of its own.
+    """
+    from slipway import config, github
+    from slipway.errors import UsageError
+    from slipway.github import files
+    from slipway.pipeline import preview as previews
+    from slipway.stages.base import Delivery
+
+    number = pull_request or github.event().number
+    if not number:
+        raise UsageError("which pull request? Name it: --pull-request 12.")
     root = directory.resolve()
-    delivery = Delivery(provenance, True, not no_rollback, credentials=_credentials())
-    reference = asyncio.run(deployment.earlier(root, config.load(root), environment, digest, delivery))
-    _deploy(root, environment, reference, delivery, as_json)
+    settings = config.load(root)
+    # Every push may bring another history: an older commit is not a step back.
+    delivery = Delivery(provenance, True, not no_rollback, credentials=credentials(), preview=number)
+    if not remove:
+        _deploy(root, settings, environment, reference, delivery, as_json)  # and end
+    result = asyncio.run(previews.remove(root, settings, environment, delivery))
+    files.outputs({"result": result, "status": "passed"})
+    click.echo(f"preview of pull request {number}: {result}", err=as_json)
 
 
 @click.command(epilog=examples("slipway status production", "slipway status --json"))
@@ -174,7 +208,7 @@ def status(environment: str | None, as_json: bool, directory: Path) -> None:
     from slipway.report import standing as show
     from slipway.stages.base import Delivery
 
-    root, delivery = directory.resolve(), Delivery(credentials=_credentials())
+    root, delivery = directory.resolve(), Delivery(credentials=credentials())
     found = asyncio.run(standing.standing(root, config.load(root), environment, delivery))
     show.show(found, as_json)
     sys.exit(ExitCode.RED if found.problem else ExitCode.PASSED)

@@ -12,16 +12,19 @@ import jsonschema
 from slipway.deploy.fakes.platform import Platform
 from slipway.deploy.fakes.server import Dropped, Reply, Request
 from slipway.deploy.platform import Platform as Client
+from slipway.deploy.preview import Preview
 from slipway.deploy.probe import Checks
 from slipway.deploy.railway import Railway
 from slipway.deploy.render import Render
-from slipway.deploy.rollout import ALLOWED, Report, WayBack, roll_out
+from slipway.deploy.rollout import Before, Report, roll_out
 from slipway.deploy.target import Image, Target
 
 REPOSITORY = "ghcr.io/acme/shop"
 OLD, NEW, OTHER = (f"{REPOSITORY}@sha256:{digit * 64}" for digit in "012")
+NAME = "pr-12-shop-staging"  # of a preview
 KEY = "rnd_sEcReT0123456789"
 Answer = Callable[[str], tuple[int, bytes]]
+UNKNOWN = Before()
 CONTRACT = json.loads((Path(__file__).parent / "deploy" / "contracts" / "render.json").read_text())
 
 
@@ -71,6 +74,12 @@ class App:
         """Nothing to end."""
 
 
+def preview(place: "Place", reference: str = NEW, name: str = NAME, **options: Any) -> Preview:
+    """The client for a preview of Render's service."""
+    given = {"deadline": 3.0, "base": place.fake.url, **options}
+    return Preview(KEY, "", Image(reference), doing=place.doing.append, **given, parent=place.fake.service, name=name)
+
+
 Fault = Callable[[Request, Callable[[Request], Reply]], Reply]
 
 
@@ -110,10 +119,13 @@ class Place:
         return kind(**given)
 
     def roll(
-        self, reference: str = NEW, *, target: Target | None = None, timeout: float = 0.4, way_back: WayBack = ALLOWED
+        self, reference: str = NEW, *, target: Target | None = None, timeout: float = 0.4, before: Before = UNKNOWN
     ) -> Report:
+        async def look(_: str) -> Before:
+            return before
+
         checks = Checks("/readyz", "/version", "new", 3, timeout)
-        return asyncio.run(roll_out(target or self.client(), reference, checks, self.doing.append, way_back))
+        return asyncio.run(roll_out(target or self.client(), reference, checks, self.doing.append, look))
 
     @property
     def serves(self) -> str:
@@ -147,7 +159,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 def hold(contract: dict[str, Any], request: Request, reply: Reply | None) -> None:
     """One exchange against the contract of Render's API in words of our own. Raises AssertionError."""
-    matching = [(path, entry) for path, entry in contract["paths"].items() if _fits(path, request.path)]
+    matching = [(path, entry) for path, entry in contract["paths"].items() if fits(path, request.path)]
     assert matching, f"{request.line} is in no contract"
     _, methods = max(matching, key=lambda match: match[0].count("/") * 10 - match[0].count("{"))
     assert request.method in methods, f"{request.line} is in no contract"
@@ -168,6 +180,7 @@ def hold(contract: dict[str, Any], request: Request, reply: Reply | None) -> Non
         jsonschema.validate(reply.body, schema | resolve)
 
 
-def _fits(template: str, path: str) -> bool:
+def fits(template: str, path: str) -> bool:
+    """Whether a path is one of a contract's, such as /services/{serviceId}."""
     wanted, given = template.split("/"), path.split("/")
     return len(wanted) == len(given) and all(w.startswith("{") or w == g for w, g in zip(wanted, given, strict=True))

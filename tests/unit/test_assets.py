@@ -41,6 +41,9 @@ def test_pages_use_the_digested_names_and_browsers_keep_them_for_a_year(built):
         assert answer.status_code == 200
         assert "immutable" in answer.headers["Cache-Control"]
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["X-Request-ID"]
+    assert built.get("/static/style.css", buffered=True).headers["Cache-Control"] == "no-cache"  # its plain name
+    assert built.get("/static/nothing.css").status_code == 404
 
 
 def test_compressed_for_whoever_takes_it(built):

@@ -8,11 +8,16 @@ from slipway.deploy.target import Attempt
 class Blind(ABC):
     """The part of a target that is the same for all of them."""
 
+    url: str
     running: str  # what was deployed here last, by our own record; empty where there is none
 
     @abstractmethod
     async def deploy(self, reference: str, *, migrate: bool) -> Attempt:
         """See Target."""
+
+    @property
+    def where(self) -> str:
+        return self.url
 
     async def current(self) -> str:
         return self.running

@@ -42,6 +42,10 @@ class ComposeTarget:
     seen: list[str] = field(default_factory=list)  # what ran at first, and what we sent
 
     @property
+    def where(self) -> str:
+        return f"docker compose --project-name {self.project} ps --all"
+
+    @property
     def _remote(self) -> bool:
         return "DOCKER_HOST" in self.variables
 

@@ -94,6 +94,10 @@ class Platform(ABC):
     async def _judged(self, deploy: dict[str, Any], status: str) -> Attempt | None:
         """What a status that is neither pending nor running means; None: not known."""
 
+    @property
+    def where(self) -> str:
+        return str(self.known.get("dashboardUrl") or self.url)
+
     def _resolved(self, deploy: dict[str, Any]) -> str:
         """The digest that the platform says it runs; empty where it does not say."""
         return ""
@@ -154,9 +158,13 @@ class Platform(ABC):
                 lost = f"{self.NAME} took the deploy"
             except Unsure as error:
                 lost = str(error)
-            if found := await until(self._finder(reference, known), LOOKUP_SECONDS, first=PAUSE / 5, longest=PAUSE):
+            if found := await self._shown(reference, known):
                 return found
         raise NotReady(f"{lost}, and does not show it ({LOST}). Look at the service before you deploy again.")
+
+    async def _shown(self, reference: str, known: set[str]) -> str | None:
+        """The id of a deploy of `reference` that was not there before, as soon as the platform shows it."""
+        return await until(self._finder(reference, known), LOOKUP_SECONDS, first=PAUSE / 5, longest=PAUSE)
 
     def _finder(self, reference: str, known: set[str]) -> Callable[[], Awaitable[str | None]]:
         """Looks for a deploy of `reference` that was not there before."""

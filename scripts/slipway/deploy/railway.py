@@ -12,8 +12,7 @@ from typing import Any
 
 from slipway.deploy import railway_queries as queries
 from slipway.deploy.api import Api, Refused, content, understood
-from slipway.deploy.platform import LOOKUP_SECONDS, LOST, PAUSE, Platform
-from slipway.deploy.polling import until
+from slipway.deploy.platform import LOST, Platform
 from slipway.deploy.target import Attempt, Result
 from slipway.errors import NotReady, SlipwayError, UsageError
 from slipway.image.reference import DIGEST, same_repository
@@ -159,13 +158,9 @@ class Railway(Platform):
 
     async def _native(self, deploy: str) -> str:
         """Railway's own rollback: it brings the variables of that deployment back as well."""
-        known = {d["id"] for d in await self._deploys()}
+        known = {str(d["id"]) for d in await self._deploys()}
         await self._ask(queries.ROLLBACK, {"id": deploy}, again=False)
-
-        async def newest() -> str | None:
-            return next((str(d["id"]) for d in await self._deploys() if d["id"] not in known), None)
-
-        if found := await until(newest, LOOKUP_SECONDS, first=PAUSE / 5, longest=PAUSE):
+        if found := await self._shown(self._reference(self.previous), known):
             return found
         raise NotReady(f"Railway took the rollback, and does not show it ({LOST}). Look at the service.")
 

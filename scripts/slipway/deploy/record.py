@@ -53,8 +53,13 @@ def version(state: Path, reference: str) -> str:
     return next((one.version for one in reversed(read(state)) if one.reference == reference), "")
 
 
-def running(records: list[Record]) -> str:
-    """The reference that the last record leaves running; empty where that is not known."""
+def running(state: Path, environment: str) -> str:
+    """What runs in an environment, by what was deployed from here last; empty where that is not known."""
+    return left_running(read(state, environment))
+
+
+def left_running(records: list[Record]) -> str:
+    """The reference that the last of an environment's records leaves running; empty where that is not known."""
     for record in reversed(records):
         if record.result in ("live", "live already"):
             return record.reference

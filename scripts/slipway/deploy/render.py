@@ -5,6 +5,7 @@ behaviour that was recorded counts: an accepted deploy may have no body (202), `
 shown for an index is that of its linux/amd64 image.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,15 +47,18 @@ class Render(Platform):
         self.api = Api("Render", (self.base or BASE).rstrip("/"), {"Authorization": f"Bearer {self.secret}"})
 
     async def _call(self, method: str, path: str, body: Any = None, *, again: bool = True) -> Any:
+        return await self._ask(method, f"/services/{self.service}{path}", body, again=again)
+
+    async def _ask(self, method: str, path: str, body: Any = None, *, again: bool = True) -> Any:
         """The JSON of a good answer; None for an empty one. Raises SlipwayError for any other."""
-        answer = await self.api.call(method, f"/services/{self.service}{path}", body, again=again)
+        answer = await self.api.call(method, path, body, again=again)
         if answer.status in (401, 403):
             raise Refused(
                 f"Render refuses the API key: {said(answer)}. Make one (Account Settings, API Keys), set it as {KEY}."
             )
-        if answer.status == 404 and not path:
+        if answer.status == 404 and method == "GET" and (found := re.fullmatch(r"/services/([^/?]+)", path)):
             raise UsageError(
-                f"Render knows no service {self.service}, or the key's owner may not see it. "
+                f"Render knows no service {found[1]}, or the key's owner may not see it. "
                 "Copy its id from the dashboard's address: [deploy.…] service."
             )
         if answer.status == 409:
@@ -114,10 +118,10 @@ class Render(Platform):
 
     async def _keep_pre_deploy(self) -> None:
         """Have Render run the migration before a new version takes traffic."""
-        if not self.pre_deploy or _pre_deploy(self.known) == self.pre_deploy:
+        if not self.pre_deploy or pre_deploy(self.known) == self.pre_deploy:
             return
         changed = await self._call("PATCH", "", {"serviceDetails": {"preDeployCommand": self.pre_deploy}})
-        if (now := _pre_deploy(changed or {})) != self.pre_deploy:
+        if (now := pre_deploy(changed or {})) != self.pre_deploy:
             raise NotReady(f"Render did not take the pre-deploy command (it has {now!r}). Set it in the dashboard.")
 
     def _reference(self, deploy: dict[str, Any]) -> str:
@@ -181,7 +185,7 @@ class Render(Platform):
         return "\n".join(str(row.get("message")) for row in sorted(rows, key=lambda r: str(r.get("timestamp"))))
 
 
-def _pre_deploy(service: dict[str, Any]) -> str:
+def pre_deploy(service: dict[str, Any]) -> str:
     """The pre-deploy command: Render shows it in one of two places."""
     details = service.get("serviceDetails") or {}
     inner = details.get("envSpecificDetails") or {}

@@ -32,27 +32,24 @@ class Before:
 
     version: str = ""  # what its version path must say; empty: not known
     refusal: str = ""  # why it must not be replaced
+    forbidden: str = ""  # why it must not be brought back: a breaking migration, the user's word
 
 
 async def _unknown(_: str) -> Before:
     return Before()
 
 
-@dataclass(frozen=True)
-class WayBack:
-    """Whether the version before may be brought back, and what to hold it to."""
-
-    forbidden: str = ""  # why it must not be: a breaking migration, the user's word
-    look: Callable[[str], Awaitable[Before]] = _unknown  # at the version before, while nothing has changed yet
-
-
-ALLOWED = WayBack()
-
-
 async def roll_out(
-    target: Target, reference: str, checks: Checks, doing: Callable[[str], None], way_back: WayBack = ALLOWED
+    target: Target,
+    reference: str,
+    checks: Checks,
+    doing: Callable[[str], None],
+    look: Callable[[str], Awaitable[Before]] = _unknown,
 ) -> Report:
     """Deploy `reference` and verify it; bring the previous digest back when it fails.
+
+    Args:
+        look: at the version before, while nothing has changed yet.
 
     Raises:
         SlipwayError: it was refused before anything changed.
@@ -61,12 +58,12 @@ async def roll_out(
     if previous == reference and not await problem(target.url, checks, patience=0):
         return Report(Result.UNCHANGED, "", previous, proven=bool(checks.version))
     doing("preflight")
-    before = await way_back.look(previous) if previous else Before()
+    before = await look(previous) if previous else Before()
     if before.refusal:
         raise UsageError(before.refusal)
     notes = tuple(await target.preflight())
     old = replace(checks, version=checks.version if before.version else "", expected=before.version)
-    rollout = _Rollout(target, reference, previous, checks, old, way_back.forbidden, doing)
+    rollout = _Rollout(target, reference, previous, checks, old, before.forbidden, doing)
     return replace(await rollout.run(), notes=notes)
 
 

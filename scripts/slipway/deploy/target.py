@@ -50,6 +50,10 @@ class Target(Protocol):
         """Where the app answers."""
 
     @property
+    def where(self) -> str:
+        """What a person looks at when nobody knows what runs: an address, or a command."""
+
+    @property
     def patience(self) -> float:
         """Seconds that an app may take beyond its time limit, where the platform does not say when it runs."""
 

@@ -3,7 +3,6 @@
 import asyncio
 from pathlib import Path
 
-from slipway.doctor import machine, repository
 from slipway.doctor.check import Check
 
 __all__ = ["Check", "examine"]
@@ -11,5 +10,7 @@ __all__ = ["Check", "examine"]
 
 async def examine(root: Path) -> list[Check]:
     """Look at everything; nothing is changed, nothing is downloaded."""
+    from slipway.doctor import machine, repository  # workflows and YAML with them: not for who only shows a Check
+
     here, there = await asyncio.gather(machine.examine(root), repository.examine(root))
     return [*here, *there]

@@ -17,15 +17,17 @@ def wanted(event: Event) -> list[str]:
     """Tags for an event, the most telling first.
 
     A branch gives its name, the default branch `latest` too; a pull request `pr-7`; a tag that is a version gives
-    1.2.3, 1.2, 1 and `latest`, a pre-release only itself; any other tag its name. Always `sha-<commit>`: of the head,
-    not of the merge that GitHub makes for a pull request.
+    1.2.3, 1.2, 1 and `latest`, a pre-release only itself; any other tag its name. Always the commit's: of the head, not
+    of the merge that GitHub makes for a pull request. That merge is what was built, though, and `sha-<commit>` is what
+    a release takes: so for a pull request it is `pr-7-sha-<commit>`.
 
     Raises:
         UsageError: the ref leaves nothing that a tag may hold.
     """
     if event.number:
         names = [f"pr-{event.number}"]
-    elif event.ref.startswith("refs/tags/"):
+        return [*names, f"{names[0]}-{commit(event)}"] if event.head_sha else names
+    if event.ref.startswith("refs/tags/"):
         names = _version(event.ref.removeprefix("refs/tags/"))
     else:
         branch = event.ref.removeprefix("refs/heads/")

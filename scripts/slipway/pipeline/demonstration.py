@@ -38,7 +38,7 @@ def platform(
     fake = FakeRender(Platform(engine, str(repository), step=0.5, health_seconds=20), key)
     try:
         fake.platform.health = wanted.health
-        if before := record.running(record.read(folders.state_folder(root), name)):
+        if before := record.running(folders.state_folder(root), name):
             shown = fake.platform.create(before, "manual")
             while shown.status in PENDING:
                 time.sleep(0.1)

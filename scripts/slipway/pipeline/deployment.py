@@ -17,8 +17,8 @@ from slipway.pipeline.run import Options, conclude, image_repository, look
 from slipway.pipeline.scheduler import Emit, Scheduler
 from slipway.pipeline.standing import Standing, before, standing
 from slipway.stages.base import Delivery, Outcome
-from slipway.stages.deploy import version
-from slipway.tools import docker, remote
+from slipway.stages.deploy import labels, version
+from slipway.tools import remote
 
 DEPLOY = next(stage for stage in STAGES if stage.name == "deploy")
 
@@ -46,8 +46,7 @@ async def deploy(
         )
         if context.engine:
             repository, digest = by_digest(reference or last(state))
-            await _there(repository, digest)
-            known = await version(state, repository.at(digest))
+            known = await _version(state, repository, digest)
             context = replace(context, repository=repository, version=known or context.version)
             built = Outcome("passed", facts={"digest": digest})
         scheduler = Scheduler(selection, context, Store(state / "reuse"), emit, begun=begun)
@@ -56,13 +55,15 @@ async def deploy(
         return await conclude(scheduler, context, started, missing)
 
 
-async def _there(repository: Repository, digest: str) -> None:
-    """The engine has it, or its registry does. Raises NotReady."""
-    if not await docker.image(repository.at(digest)) and not await remote.exists(repository, digest):
+async def _version(state: Path, repository: Repository, digest: str) -> str:
+    """What the image must answer as; empty: not known. Raises NotReady where neither engine nor registry has it."""
+    labelled = await labels(repository.at(digest))
+    if labelled is None and not await remote.exists(repository, digest):
         raise NotReady(
             f"{repository.at(digest)} cannot be pulled: its registry does not have it, or not for us. "
             "Publish it first, or log in."
         )
+    return version(state, repository.at(digest), labelled)
 
 
 def last(state: Path) -> str:

@@ -1,4 +1,4 @@
-"""The one issue about what a nightly scan found: opened, brought up to date, closed."""
+"""The one issue about what nightly scans found in an environment: opened, brought up to date, closed."""
 
 from slipway.tools.gh import api
 
@@ -8,16 +8,17 @@ BODY = 60_000  # bytes of a body that are ours to fill; GitHub takes 65,536 char
 READ, WRITE = "issues: read", "issues: write"
 
 
-async def keep(repository: str, image: str, body: str, *, red: bool) -> str:
+async def keep(repository: str, what: str, body: str, *, red: bool) -> str:
     """Have exactly one open issue while a scan is red, and none when it is not; says what was done.
 
     Args:
-        image: without a digest: what runs tomorrow has another, and the same issue.
+        what: an image and where it runs. Without a digest: what runs there tomorrow has another, and the same issue.
+            With the environment: one that is green says nothing about another's image.
 
     Raises:
         NotReady: GitHub refuses.
     """
-    issues, title = f"repos/{repository}/issues", f"{TITLE}: {image}"
+    issues, title = f"repos/{repository}/issues", f"{TITLE}: {what}"
     # Not `gh issue list --label`: that is a search, whose index lags behind, and an issue would be opened twice.
     listed = await api("GET", f"{issues}?labels={LABEL}&state=open&per_page=100", needs=READ)
     numbers = sorted(int(one["number"]) for one in listed if one["title"] == title and "pull_request" not in one)

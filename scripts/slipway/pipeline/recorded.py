@@ -1,7 +1,7 @@
 """A deploy in GitHub's own list of deployments, with what our record says of it as its payload."""
 
 from slipway.deploy.record import Record
-from slipway.tools.gh import api
+from slipway.tools.gh import NotGranted, api
 
 NEEDS = "deployments: write"
 GREEN = ("live", "live already")
@@ -24,8 +24,9 @@ async def keep(repository: str, sha: str, one: Record, run: str) -> str:
         "ref": sha, "environment": one.environment, "auto_merge": False, "required_contexts": [],
         "description": f"{one.result}: {one.reference.rpartition('@')[2][:19]}", "payload": payload,
     }  # fmt: skip
-    made = await api("POST", f"repos/{repository}/deployments", body, needs=NEEDS, fine=403)
-    if made is None:
+    try:
+        made = await api("POST", f"repos/{repository}/deployments", body, needs=NEEDS)
+    except NotGranted:
         return f"not in GitHub's list of deployments: the job is not granted `{NEEDS}`"
     state = "success" if one.result in GREEN else "failure"
     status = {"state": state, "environment_url": one.url, "log_url": run, "description": one.reason[:140]}

@@ -2,11 +2,13 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from slipway import config
 from slipway.errors import NotReady
 from slipway.image.reference import slug
 from slipway.pipeline.folder import NAME
+from slipway.tools import registry
 from slipway.tools.docker import PROJECT_LABEL, containers, docker, engine, project_id, remove
 from slipway.tools.images import STAND_INS
 from slipway.tools.provision import cache_folder
@@ -24,6 +26,8 @@ async def _projects(root: Path) -> list[str]:
 async def stop(root: Path, *, data: bool = False) -> list[str]:
     """Remove the containers and networks of this project; with `data`, their volumes too.
 
+    The local registry goes with the last project on this machine that runs an image of it.
+
     Returns:
         what was removed, for people.
 
@@ -31,21 +35,21 @@ async def stop(root: Path, *, data: bool = False) -> list[str]:
         NotReady: no engine answers, or something would not go.
     """
     await engine()
-    removed: list[str] = []
+    removed: list[dict[str, Any]] = []
     left: list[str] = []
-    for name in await _projects(root):
-        found = await containers(f"label=com.docker.compose.project={name}")
-        removed += [box["Name"].lstrip("/") for box in found]
-        left += await remove(f"label=com.docker.compose.project={name}", volumes=data)
-    own = f"label={PROJECT_LABEL}={project_id(root)}"
-    removed += [box["Name"].lstrip("/") for box in await containers(own)]
-    left += await remove(own, volumes=data)
+    own = [f"com.docker.compose.project={name}" for name in await _projects(root)]
+    for label in (*own, f"{PROJECT_LABEL}={project_id(root)}"):
+        removed += await containers(f"label={label}")
+        left += await remove(f"label={label}", volumes=data)
     for run in (root / NAME / "runs").glob("*"):
         if await containers(f"label=slipway.run={run.name}"):
             left += await remove(f"label=slipway.run={run.name}", volumes=data)
+    spare = await registry.unused(project_id(root), [str(box["Config"]["Image"]) for box in removed])
+    for box in spare:
+        left += await remove(f"id={box['Id']}", volumes=False)
     if left:
         raise NotReady(f"still there: {', '.join(left)}. Remove it by hand: docker rm -f, docker network rm.")
-    return removed
+    return [str(box["Name"]).lstrip("/") for box in (*removed, *spare)]
 
 
 async def clean(root: Path, settings: config.Settings) -> list[str]:

@@ -83,15 +83,15 @@ async def look(
 ) -> tuple[Context, str]:
     """What a run knows before it starts anything, and why there is no engine where there is none."""
     settings.environment(options.environment)
-    (engine, missing), source, images, planted = await together(
-        _engine(), git.source(root), _images(root), git.tracks(root, folders.NAME)
+    files = asyncio.to_thread(build_context.digest, root, settings.build.context, settings.build.dockerfile)
+    (engine, missing), source, images, planted, seen = await together(
+        _engine(), git.source(root), _images(root), git.tracks(root, folders.NAME), files
     )
     if planted:  # results to reuse, a baseline, what a scanner kept: a change must not bring its own
         raise UsageError(
             f"{folders.NAME} is part of the repository, and what a change brings along there would be believed as the "
             f"result of an earlier run. Take it out: git rm -r --cached {folders.NAME}"
         )
-    seen = build_context.digest(root, settings.build.context, settings.build.dockerfile)
     context = Context(
         root=root, settings=settings, run_id=run_id, folder=folder, state=root / folders.NAME, engine=engine,
         source=source, images=images, repository=image_repository(root, settings), seen=seen,

@@ -41,10 +41,9 @@ class Scheduler:
     async def execute(self) -> None:
         """Run all; afterwards `outcomes` and `results` have an entry for every stage. Cancelling this cancels them."""
         try:
+            self._prepare_all(lambda stage: not stage.reusable)
             await self._predict()
-            for stage in self.selection.stages:
-                if stage.prepare and self._will_run(stage):
-                    self._preparations[stage.name] = asyncio.create_task(self._prepare(stage))
+            self._prepare_all(lambda stage: stage.reusable)
             for stage in self.selection.stages:
                 self._tasks[stage.name] = asyncio.create_task(self._stage(stage))
             # A stage that is ended before its first step never gets to say so: it is recorded here.
@@ -62,6 +61,11 @@ class Scheduler:
             while not cleaning.done():
                 with contextlib.suppress(asyncio.CancelledError):
                     await asyncio.shield(cleaning)
+
+    def _prepare_all(self, among: Callable[[Stage], bool]) -> None:
+        for stage in filter(among, self.selection.stages):
+            if stage.prepare and self._will_run(stage):
+                self._preparations[stage.name] = asyncio.create_task(self._prepare(stage))
 
     def _will_run(self, stage: Stage) -> bool:
         able = self.context.engine is not None or not stage.engine

@@ -20,7 +20,7 @@ from slipway.pipeline.graph import Selection
 from slipway.pipeline.run import Options, look
 from slipway.stages import place
 from slipway.stages.base import Context, Delivery
-from slipway.stages.deploy import version
+from slipway.stages.deploy import labels, version
 
 
 class Standing(Struct, frozen=True):
@@ -39,9 +39,10 @@ class Standing(Struct, frozen=True):
 
 
 @asynccontextmanager
-async def _place(
+async def placed(
     root: Path, settings: config.Settings, environment: str | None, delivery: Delivery
 ) -> AsyncIterator[tuple[Context, Target]]:
+    """An environment's place, to be looked at without a run."""
     folders.state_folder(root)
     with tempfile.TemporaryDirectory(prefix="slipway-status-") as folder:  # no run: it has no folder of its own
         options = Options(Selection(()), environment, delivery=delivery)
@@ -58,7 +59,7 @@ async def standing(root: Path, settings: config.Settings, environment: str | Non
     Raises:
         SlipwayError: the place does not answer, or refuses us.
     """
-    async with _place(root, settings, environment, delivery) as (context, target):
+    async with placed(root, settings, environment, delivery) as (context, target):
         name, table = settings.environment(environment)
         reference = await target.current()
         known = await _version(context.state, reference)
@@ -78,7 +79,7 @@ async def standing(root: Path, settings: config.Settings, environment: str | Non
 
 async def before(root: Path, settings: config.Settings, environment: str | None, delivery: Delivery) -> str:
     """What ran in an environment before what runs there now: by our record, else by the platform's; empty: unknown."""
-    async with _place(root, settings, environment, delivery) as (context, target):
+    async with placed(root, settings, environment, delivery) as (context, target):
         running = await target.current()
         name, _ = settings.environment(environment)
         for one in reversed(record.read(context.state, name)):
@@ -92,7 +93,7 @@ async def _version(state: Path, reference: str) -> str:
         by_digest(reference)
     except UsageError:  # not deployed by us
         return ""
-    return await version(state, reference)
+    return version(state, reference, await labels(reference))
 
 
 def _deployed(records: list[Record], reference: str) -> Record | None:

@@ -10,10 +10,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from packaging.markers import InvalidMarker, Marker
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name, canonicalize_version
-
+# `packaging` is imported where it is used: a run that reuses its scan needs none of it, and it is a tenth of the start.
 Required = dict[str, set[str]]  # canonical name → versions, any of which will do; none: any version
 Markers = Callable[[str], bool]  # whether a marker holds in the image
 
@@ -55,6 +52,8 @@ def required(name: str, text: str, variables: Mapping[str, str]) -> Required:
     Raises:
         ValueError: the text is not what such a file holds.
     """
+    from packaging.markers import InvalidMarker, Marker
+    from packaging.requirements import InvalidRequirement
 
     def holds(marker: str) -> bool:
         # What cannot be told is not demanded: a marker on Python's version, where the image does not say it.
@@ -77,6 +76,8 @@ def required(name: str, text: str, variables: Mapping[str, str]) -> Required:
 
 def missing(wanted: Required, packages: Iterable[Mapping[str, Any]]) -> list[str]:
     """What is wanted and not among the packages of a report, as `name version`."""
+    from packaging.utils import canonicalize_name, canonicalize_version
+
     seen: Required = {}
     for package in packages:
         seen.setdefault(canonicalize_name(str(package.get("Name"))), set()).add(
@@ -90,6 +91,8 @@ def missing(wanted: Required, packages: Iterable[Mapping[str, Any]]) -> list[str
 
 
 def _add(found: Required, name: str, version: Any = None) -> None:
+    from packaging.utils import canonicalize_name
+
     found.setdefault(canonicalize_name(name), set()).update([str(version)] if version else [])
 
 
@@ -156,6 +159,8 @@ def _project(content: dict[str, Any], holds: Markers) -> Required:
 
 
 def _requirements(text: str, holds: Markers) -> Required:
+    from packaging.requirements import Requirement
+
     found: Required = {}
     for line in re.sub(r"\\\n", " ", text).splitlines():
         words = re.sub(r"(^|\s)#.*| --.*", "", line).strip()

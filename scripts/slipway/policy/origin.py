@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
-from packaging.utils import canonicalize_name
 
 from slipway.policy.bar import FROM
 from slipway.policy.finding import Finding
@@ -38,6 +37,8 @@ def locate(findings: Iterable[Finding], sources: Sources) -> list[Finding]:
     recipe = sources.dockerfile if own else ""
     lines = _lines(sources)
 
+    from packaging.utils import canonicalize_name  # here: a run that reuses its scan starts without it
+
     def place(finding: Finding) -> tuple[str, int]:
         if finding.rule == "secret":
             return _copied(finding, sources) or (recipe, own)
@@ -52,6 +53,8 @@ def locate(findings: Iterable[Finding], sources: Sources) -> list[Finding]:
 
 def _lines(sources: Sources) -> dict[str, int]:
     """The lines of the lock file that name a package, by its canonical name."""
+    from packaging.utils import canonicalize_name
+
     found: dict[str, int] = {}
     pattern = re.compile(PACKAGE.get(posixpath.basename(sources.lock), TOML))
     for number, line in enumerate(sources.locked.splitlines(), 1):

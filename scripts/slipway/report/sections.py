@@ -244,7 +244,7 @@ def deploys(done: Sequence[Record]) -> Markup:
 
 def _now(done: Sequence[Record], environment: str) -> object:
     ours = [one for one in done if one.environment == environment]
-    if now := record.running(ours):
+    if now := record.left_running(ours):
         return html("<code>{}</code>", short(now.rpartition("@")[2]))
     return "nothing" if ours[-1].result == "kept-old" else "not known, a person must look"
 

@@ -16,7 +16,7 @@ from slipway.scaffold.flask_app import LIVE, READY, VERSION
 from slipway.scaffold.recipe import Objection
 from slipway.scaffold.stack import Stack
 from slipway.scaffold.survey import PINNED_PYTHON, Survey, others, survey
-from slipway.tools import process
+from slipway.tools import git
 
 Mode = Literal["reference", "copy"]
 Target = Literal["render", "railway", "compose"]
@@ -165,20 +165,8 @@ async def _copy(made: Plan, from_: kit.Kit) -> None:
 
 async def _branch(top: Path) -> str:
     """The branch that is published from: the remote's default, else main or master, else the one checked out."""
-    asked = (
-        ("symbolic-ref", "--short", "refs/remotes/origin/HEAD"),
-        ("for-each-ref", "--format=%(refname:short)", "refs/heads/main", "refs/heads/master"),
-        ("symbolic-ref", "--short", "HEAD"),
-    )
-    for words in asked:
-        try:
-            done = await process.run("git", "-C", top, *words, timeout=20)
-        except FileNotFoundError:
-            break
-        name = done.out.strip().partition("\n")[0].removeprefix("origin/")
-        if done.ok and re.fullmatch(r"[A-Za-z][\w./-]*", name):
-            return name
-    return "main"
+    name = await git.default_branch(top) or await git.checked_out(top)
+    return name if re.fullmatch(r"[A-Za-z][\w./-]*", name) else "main"
 
 
 def _dockerfile(made: Plan, seen: Survey, wish: Wish, today: date) -> tuple[Survey, int, bool]:

@@ -61,6 +61,7 @@ class Delivery:
     rollback: bool = True  # a version that fails gives way to the one before
     command: bool = True  # the target `command` may run
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)  # of platforms, by variable
+    preview: int = 0  # number of the pull request whose preview it is; 0: the environment itself
 
 
 @dataclass(frozen=True)

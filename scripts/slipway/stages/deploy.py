@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from slipway.config import seconds
 from slipway.deploy import record
 from slipway.deploy.probe import Checks
 from slipway.deploy.record import Record
-from slipway.deploy.rollout import Before, Report, WayBack, roll_out
+from slipway.deploy.rollout import Before, Report, roll_out
 from slipway.deploy.target import Image, Result, Target
 from slipway.errors import NotReady, UsageError
 from slipway.image.reference import by_digest, short
@@ -23,7 +24,6 @@ from slipway.stages.proof import proof
 from slipway.tools import docker, remote
 
 REVISION = "org.opencontainers.image.revision"  # label: what /version must say
-CREATED = "org.opencontainers.image.created"  # label: when that commit was made
 MIGRATION = "slipway.migration"  # label: `breaking` says that the version before cannot work with the data after it
 
 
@@ -37,13 +37,15 @@ async def run(context: Context) -> Outcome:
     image = await _image(context) if elsewhere else Image(context.reference)
     target = await place.place(context, image)
     checks = Checks(settings.health, settings.version, context.version, settings.checks, seconds(settings.timeout))
-    report = await roll_out(target, context.reference, checks, context.doing, await _way_back(context, settings.host))
+    here = not elsewhere and not settings.host
+    report = await roll_out(target, context.reference, checks, context.doing, partial(_before, context, here))
     report = _redacted(report, context.delivery.credentials.values())
+    shown = place.shown(name, context.delivery.preview)
     _keep(context, Record(
-        datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), name, settings.target, context.reference, context.version,
+        datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), shown, settings.target, context.reference, context.version,
         report.result.word, report.previous, target.url, github.actor(), proven, report.reason,
     ))  # fmt: skip
-    return _outcome(context, name, target, report, checks, proven)
+    return _outcome(context, shown, target, report, checks, proven)
 
 
 def _told(context: Context) -> Callable[[str], None]:
@@ -82,7 +84,7 @@ def _outcome(context: Context, name: str, target: Target, report: Report, checks
     now = f"now running: {short(report.previous.rpartition('@')[2])}" if report.previous else "nothing runs"
     mend = "see the app's last lines in the log; mend it and run again"
     if report.result is Result.NEEDS_HUMAN:
-        mend, now = f"look at what runs now, before anything else: {_where(context, target)}", "nobody knows what runs"
+        mend, now = f"look at what runs now, before anything else: {target.where}", "nobody knows what runs"
     elif report.result is Result.SUPERSEDED:
         mend, now = "nothing to do if the newer deploy is yours: `slipway status` says what runs", "left alone"
     elif report.result is Result.TIMED_OUT:
@@ -91,25 +93,16 @@ def _outcome(context: Context, name: str, target: Target, report: Report, checks
     return Outcome("failed", said, mend=mend, facts=facts, exit_code=report.result.code)
 
 
-def _where(context: Context, target: Target) -> str:
-    """What a person looks at."""
-    if context.settings.environment(context.environment)[1].target == "compose":
-        return f"docker compose --project-name {place.project_name(context)} ps --all"
-    known = getattr(target, "known", None) or {}
-    return str(known.get("dashboardUrl") or target.url)
-
-
-async def labels(reference: str, env: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The labels of an image: by the engine where it has it, else by its registry; none where neither knows it."""
-    found = await docker.image(reference)
-    if found:
+async def labels(reference: str) -> dict[str, str] | None:
+    """The labels of an image: by the engine where it has it, else by its registry; None where neither knows it."""
+    if found := await docker.image(reference):
         return dict((found.get("Config") or {}).get("Labels") or {})
-    return await remote.labels(*by_digest(reference), env)
+    return await remote.labels(*by_digest(reference))
 
 
-async def version(state: Path, reference: str) -> str:
+def version(state: Path, reference: str, labelled: Mapping[str, str] | None) -> str:
     """What the version path of an image must say: by its label, else by our record; empty where neither knows."""
-    return (await labels(reference)).get(REVISION) or record.version(state, reference)
+    return (labelled or {}).get(REVISION) or record.version(state, reference)
 
 
 async def _image(context: Context) -> Image:
@@ -122,35 +115,34 @@ async def _image(context: Context) -> Image:
     return Image(context.reference, frozenset(digests), public)
 
 
-async def _way_back(context: Context, host: str) -> WayBack:
-    settings = context.settings.environment(context.environment)[1]
-    here = settings.target == "compose" and not host
-    new, forbidden = await labels(context.reference), ""
+async def _before(context: Context, here: bool, previous: str) -> Before:
+    """What is known of the version that runs now.
+
+    Args:
+        here: on this machine, where going back in time is a matter of course.
+    """
+    new, forbidden = await labels(context.reference) or {}, ""
     if new.get(MIGRATION) == "breaking":
         forbidden = f"the image is marked {MIGRATION}=breaking, the version before may not understand its data"
     if not context.delivery.rollback:
         forbidden = "rollback was not wanted"
-
-    async def look(previous: str) -> Before:
-        try:
-            repository, digest = by_digest(previous)
-        except UsageError:  # not deployed by us
-            return Before()
-        old = await labels(previous)
-        refusal, dates = "", (new.get(CREATED), old.get(CREATED))
-        if not here and not context.delivery.backward and all(dates) and dates[0] < dates[1]:  # type: ignore[operator]
-            refusal = (
-                f"{short(context.digest)} is of {dates[0]}, older than what runs ({short(digest)}, {dates[1]}). "
-                "If that is wanted: `slipway rollback`, or --backward."
-            )
-        elif not here and not forbidden and not old and not await remote.exists(repository, digest):
-            refusal = (
-                f"what runs now ({previous}) is not in its registry any more: there would be no way back. "
-                "Push it again, or go without: --no-rollback."
-            )
-        return Before(old.get(REVISION) or record.version(context.state, previous), refusal)
-
-    return WayBack(forbidden, look)
+    try:
+        repository, digest = by_digest(previous)
+    except UsageError:  # not deployed by us
+        return Before(forbidden=forbidden)
+    old = await labels(previous) or {}
+    refusal, dates = "", (new.get(remote.CREATED), old.get(remote.CREATED))
+    if not here and not context.delivery.backward and all(dates) and dates[0] < dates[1]:  # type: ignore[operator]
+        refusal = (
+            f"{short(context.digest)} is of {dates[0]}, older than what runs ({short(digest)}, {dates[1]}). "
+            "If that is wanted: `slipway rollback`, or --backward."
+        )
+    elif not here and not forbidden and not old and not await remote.exists(repository, digest):
+        refusal = (
+            f"what runs now ({previous}) is not in its registry any more: there would be no way back. "
+            "Push it again, or go without: --no-rollback."
+        )
+    return Before(version(context.state, previous, old), refusal, forbidden)
 
 
 def _keep(context: Context, one: Record) -> None:

@@ -9,6 +9,7 @@ from slipway.deploy import hook, railway, record, render
 from slipway.deploy.command import CommandTarget
 from slipway.deploy.compose import ComposeTarget
 from slipway.deploy.hook import RenderHook
+from slipway.deploy.preview import Preview
 from slipway.deploy.railway import Railway
 from slipway.deploy.render import Render
 from slipway.deploy.target import Image, Target
@@ -26,9 +27,9 @@ def take() -> dict[str, str]:
     return {name: value for name in CREDENTIALS if (value := os.environ.pop(name, "").strip())}
 
 
-def project_name(context: Context) -> str:
-    """The compose project of a deploy environment of this project."""
-    return f"slipway-{docker.project_id(context.root)}-{slug(context.settings.environment(context.environment)[0])}"
+def shown(environment: str, pull_request: int) -> str:
+    """What people call the place: an environment, or its preview for a pull request."""
+    return f"{environment}-pr-{pull_request}" if pull_request else environment
 
 
 async def place(context: Context, image: Image) -> Target:
@@ -38,34 +39,42 @@ async def place(context: Context, image: Image) -> Target:
         NotReady: a credential is missing.
     """
     name, settings = context.settings.environment(context.environment)
-    secrets = context.delivery.credentials
-    common: dict[str, Any] = {
-        "service": settings.service, "image": image, "deadline": seconds(settings.deadline), "doing": context.doing,
-        "url": settings.url, "pre_deploy": settings.pre_deploy, "base": settings.api,
-    }  # fmt: skip
+    number = context.delivery.preview
+    if number and settings.target != "render":
+        raise UsageError(
+            f"[deploy.{name}] is of the target {settings.target}, which makes no previews. Render does: name an "
+            "environment there."
+        )
     if settings.target == "compose":
-        return await _compose(context, settings)
+        return await _compose(context, name, settings)
+    deadline = seconds(settings.deadline)
     if settings.target == "command":
         if not context.delivery.command:
             raise UsageError(
                 f"[deploy.{name}] runs a command of the project, which must not meet a workflow's secrets. "
                 "Use .github/actions/deploy in a job of your own."
             )
-        running = record.running(record.read(context.state, name))
-        return CommandTarget(
-            context.root, settings.command, name, settings.address, running, common["deadline"], context.doing,
-        )  # fmt: skip
+        running = record.running(context.state, name)
+        return CommandTarget(context.root, settings.command, name, settings.address, running, deadline, context.doing)
     if context.repository.loopback and not settings.api:
         raise UsageError(
             f"{context.repository} is a registry of this machine: {settings.target} cannot pull from it. "
             "Deploy what publish.yml published, or name an image there: [image] name."
         )
-    if settings.target == "render" and render.KEY not in secrets and hook.VARIABLE in secrets:
-        running = record.running(record.read(context.state, name))
-        deadline = common["deadline"]
+    secrets = context.delivery.credentials
+    if settings.target == "render" and not number and render.KEY not in secrets and hook.VARIABLE in secrets:
+        running = record.running(context.state, name)
         return RenderHook(
             secrets[hook.VARIABLE], image, settings.url, settings.version, running, deadline, context.doing
         )
+    common: dict[str, Any] = {
+        "service": settings.service, "image": image, "deadline": deadline, "doing": context.doing,
+        "url": settings.url, "pre_deploy": settings.pre_deploy, "base": settings.api,
+    }  # fmt: skip
+    if number:
+        own = slug(f"pr-{number}-{context.repository.path.rpartition('/')[2]}-{name}")
+        common |= {"service": "", "url": ""}
+        return Preview(_secret(secrets, name, render.KEY), **common, parent=settings.service, name=own)
     if settings.target == "render":
         return Render(_secret(secrets, name, render.KEY), **common)
     account = railway.PROJECT_TOKEN not in secrets and railway.TOKEN in secrets
@@ -82,8 +91,9 @@ def _secret(secrets: Mapping[str, str], environment: str, variable: str) -> str:
     return secrets[variable]
 
 
-async def _compose(context: Context, settings: DeployTable) -> ComposeTarget:
+async def _compose(context: Context, name: str, settings: DeployTable) -> ComposeTarget:
     variables = dict(context.images.variables) | ({"DOCKER_HOST": settings.host} if settings.host else {})
+    project = f"slipway-{docker.project_id(context.root)}-{slug(name)}"
     file = settings.compose if (context.root / settings.compose).is_file() else ""
     port, model = 8000, dict[str, Any]()
     if file:
@@ -93,7 +103,7 @@ async def _compose(context: Context, settings: DeployTable) -> ComposeTarget:
         exposed = list(((image or {}).get("Config") or {}).get("ExposedPorts") or {})
         port = int(exposed[0].partition("/")[0]) if exposed else 8000
     return ComposeTarget(
-        context.root, project_name(context), file, model, settings.service or "web", settings.migrate,
+        context.root, project, file, model, settings.service or "web", settings.migrate,
         settings.address, variables, port, context.log, settings.secrets == "generate",
         context.doing,
     )  # fmt: skip

@@ -38,4 +38,9 @@ async def proof(context: Context) -> str:
         if context.delivery.provenance == "always":
             raise SlipwayError(f"{NOT_ATTESTED}: {error}") from error
         return NOT_ATTESTED
+    if found.ref.startswith("refs/pull/") and not context.delivery.preview:
+        raise SlipwayError(
+            f"{context.reference} was built for a pull request ({found.ref}): nobody has merged it. Only a preview may "
+            "run it; deploy what was published for the main branch."
+        )
     return f"signed by {found.signer.partition('@')[0]} for {found.repository}@{found.ref.removeprefix('refs/heads/')}"

@@ -10,6 +10,10 @@ from slipway.tools import process
 DENIED = "Resource not accessible by integration"  # what GitHub says to a token that lacks a permission
 
 
+class NotGranted(NotReady):
+    """The job's token lacks a permission."""
+
+
 async def api(method: str, path: str, body: dict[str, Any] | None = None, *, needs: str, fine: int = 0) -> Any:
     """What GitHub answers to one request.
 
@@ -19,6 +23,7 @@ async def api(method: str, path: str, body: dict[str, Any] | None = None, *, nee
         fine: a status that is no error; the answer is then None.
 
     Raises:
+        NotGranted: the job's token lacks that permission.
         NotReady: `gh` is not here, or GitHub refuses.
     """
     sent = [] if body is None else ["--input", "-"]
@@ -33,5 +38,7 @@ async def api(method: str, path: str, body: dict[str, Any] | None = None, *, nee
         return None
     what = f"gh api {method} {path.partition('?')[0]}: {done.last_line()}"
     if DENIED in done.err:
-        raise NotReady(f"{what}. The job's token lacks `{needs}`: write it under `permissions:` of the job that calls.")
+        raise NotGranted(
+            f"{what}. The job's token lacks `{needs}`: write it under `permissions:` of the job that calls."
+        )
     raise NotReady(what)

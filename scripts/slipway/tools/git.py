@@ -50,6 +50,15 @@ async def tracks(root: Path, name: str) -> bool:
     return listed.ok and bool(listed.out)
 
 
+async def checked_out(root: Path) -> str:
+    """The branch that is checked out, also one without a commit; empty where there is none."""
+    try:
+        head = await process.run("git", "symbolic-ref", "--short", "HEAD", cwd=root, timeout=20)
+    except FileNotFoundError:
+        return ""
+    return head.out.strip() if head.ok else ""
+
+
 async def default_branch(root: Path) -> str:
     """The branch that others start from: as the remote says, else `main` or `master`; empty where there is none."""
     try:

@@ -2,26 +2,27 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from slipway.errors import NotReady
-from slipway.image.reference import Repository
+from slipway.image.reference import LOOPBACK, Repository
 from slipway.tools import http
-from slipway.tools.docker import PROJECT_LABEL, containers, docker
+from slipway.tools.docker import containers, docker
 
 NAME = "slipway-registry"
 ROLE = "slipway.role=registry"
+STARTER = "slipway.starter"  # label: the project that started it
 KINDS = ("oci.image.manifest", "oci.image.index", "docker.distribution.manifest", "docker.distribution.manifest.list")
 ACCEPT = ", ".join(f"application/vnd.{kind}.{'v1' if kind.startswith('oci') else 'v2'}+json" for kind in KINDS)
 
 
 async def ensure(port: int, image: str, project: str, doing: Callable[[str], None] = lambda _: None) -> None:
-    """Have the local registry answer on 127.0.0.1:`port`; it stays up from run to run until `slipway stop`.
+    """Have the local registry answer on 127.0.0.1:`port`; it stays up from run to run; see `unused`.
 
     Args:
         image: the registry's image.
-        project: who starts it; only that project's `stop` removes it, others just use it.
+        project: who starts it; others just use it.
         doing: told that the image is pulled first, where it is.
 
     Raises:
@@ -44,7 +45,7 @@ async def ensure(port: int, image: str, project: str, doing: Callable[[str], Non
 
     done = await docker(
         "run", "--detach", "--init", "--restart", "no", "--name", f"{NAME}-{port}", "--label", ROLE,
-        "--label", f"{PROJECT_LABEL}={project}", "--publish", f"127.0.0.1:{port}:5000",
+        "--label", f"{STARTER}={project}", "--publish", f"127.0.0.1:{port}:5000",
         "--volume", f"{NAME}-{port}:/var/lib/registry", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL",
         "--env", "REGISTRY_STORAGE_DELETE_ENABLED=true", image, timeout=300,
         on_line=heard,
@@ -60,6 +61,22 @@ async def ensure(port: int, image: str, project: str, doing: Callable[[str], Non
     raise NotReady(f"the local registry does not answer on port {port}. See: docker logs {NAME}-{port}")
 
 
+async def unused(project: str, ran: Collection[str]) -> list[dict[str, Any]]:
+    """The registries started by runs that may go when a project has stopped: its own, and those whose last user it was.
+
+    Args:
+        ran: the images that it ran. What others run, their containers on this machine tell.
+    """
+    run = [str(box["Config"]["Image"]) for box in await containers()]
+    found = []
+    for box in await containers(f"label={STARTER}"):
+        hosts = tuple(f"{host}:{port}/" for host in LOOPBACK for port in _ports(box))
+        ours = box["Config"]["Labels"][STARTER] == project or any(image.startswith(hosts) for image in ran)
+        if ours and not any(image.startswith(hosts) for image in run):
+            found.append(box)
+    return found
+
+
 async def _answers(port: int) -> bool:
     try:
         return (await http.arequest("GET", f"http://127.0.0.1:{port}/v2/", timeout=2)).status == 200
@@ -68,12 +85,13 @@ async def _answers(port: int) -> bool:
 
 
 async def _ours(port: int) -> bool:
-    return any(_published(box, port) for box in await containers(f"label={ROLE}", "status=running"))
+    return any(str(port) in _ports(box) for box in await containers(f"label={ROLE}", "status=running"))
 
 
-def _published(box: dict[str, Any], port: int) -> bool:
+def _ports(box: dict[str, Any]) -> set[str]:
+    """The ports of this machine that a running container is published on."""
     ports = ((box.get("NetworkSettings") or {}).get("Ports") or {}).values()
-    return any(str(port) == binding.get("HostPort") for bindings in ports for binding in bindings or [])
+    return {str(binding.get("HostPort")) for bindings in ports for binding in bindings or []}
 
 
 def _taken(port: int) -> bool:

@@ -11,6 +11,7 @@ from slipway.tools.docker import docker
 from slipway.tools.process import Finished
 
 PUSH_SECONDS = 1200.0
+CREATED = "org.opencontainers.image.created"  # label: when the commit of an image was made, RFC 3339
 
 
 def credentials(text: str) -> list[tuple[str, str, str]]:
@@ -66,22 +67,24 @@ async def exists(repository: Repository, digest_: str, environment: Mapping[str,
     return done.ok
 
 
-async def labels(repository: Repository, digest_: str, environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The labels of an image, of an index those of its first one; none where the registry does not tell."""
+async def labels(
+    repository: Repository, digest_: str, environment: Mapping[str, str] | None = None
+) -> dict[str, str] | None:
+    """The labels of an image, of an index those of its first one; None where the registry does not tell."""
     done = await docker(
         "buildx", "imagetools", "inspect", repository.at(digest_), "--format", "{{json .Image}}", env=environment
     )
     try:
         found = json.loads(done.out)
     except ValueError:
-        return {}
+        return None
     configs = [found] if "config" in found else [c for c in found.values() if isinstance(c, dict)]
     return dict((configs[0].get("config") or {}).get("Labels") or {}) if configs else {}
 
 
 async def created(repository: Repository, digest_: str, environment: Mapping[str, str]) -> str:
-    """When the commit of an image was made, by its label org.opencontainers.image.created (RFC 3339); empty without."""
-    return str((await labels(repository, digest_, environment)).get("org.opencontainers.image.created") or "")
+    """When the commit of an image was made, by its label (RFC 3339); empty without."""
+    return (await labels(repository, digest_, environment) or {}).get(CREATED) or ""
 
 
 async def manifests(repository: Repository, digest_: str) -> list[str]:

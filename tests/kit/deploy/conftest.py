@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from fake_railway import FakeRailway
+from in_memory import App
 from platforms import CONTRACT, KEY, OLD, REPOSITORY, Apps, Place, hold, until
 
 from slipway.deploy import api, platform, probe, rollout
@@ -45,3 +46,15 @@ def place(kind: str, quick: None) -> Iterator[Place]:
     if kind == "render":
         for request, reply in one.seen:
             hold(CONTRACT, request, reply)
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+    """A platform on which the old version runs."""
+    monkeypatch.setattr(probe, "PAUSE", 0.02)
+    monkeypatch.setattr(probe, "LONGEST_PAUSE", 0.02)
+    monkeypatch.setattr(rollout, "OLD_SECONDS", 0.5)
+    one = App()
+    yield one
+    one.server.shutdown()
+    one.server.server_close()

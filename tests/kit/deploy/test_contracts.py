@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 from fake_railway import SCHEMA
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLObjectType, build_schema, parse, validate
-from platforms import CONTRACT, NEW, Place, hold, serving
+from platforms import CONTRACT, NEW, OLD, Place, fits, hold, preview, serving
 from support import REPOSITORY
 
 from slipway.deploy import railway_queries
@@ -68,8 +68,8 @@ def openapi() -> dict[str, Any]:
 def exchanged(found: dict[str, Any], request: Request, reply: Reply) -> None:
     """One exchange against Render's own description. Raises AssertionError or ValidationError."""
     path = request.path.removeprefix("/v1")
-    fits = [t for t in found["paths"] if _fits(t, path)]
-    entry = found["paths"][min(fits, key=lambda t: t.count("{"))][request.method.lower()]
+    templates = [t for t in found["paths"] if fits(t, path)]
+    entry = found["paths"][min(templates, key=lambda t: t.count("{"))][request.method.lower()]
     known = {p["name"] for p in map(lambda p: _resolved(found, p), entry.get("parameters", [])) if p["in"] == "query"}
     assert set(request.query) <= known, (request.line, set(request.query) - known)
     if request.body is not None:
@@ -79,11 +79,6 @@ def exchanged(found: dict[str, Any], request: Request, reply: Reply) -> None:
     if reply.body is not None:
         schema = answer["content"]["application/json"]["schema"]
         jsonschema.validate(reply.body, {**schema, "components": found["components"]})
-
-
-def _fits(template: str, path: str) -> bool:
-    wanted, given = template.split("/"), path.split("/")
-    return len(wanted) == len(given) and all(w.startswith("{") or w == g for w, g in zip(wanted, given, strict=True))
 
 
 def _resolved(found: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
@@ -115,6 +110,19 @@ def test_every_exchange_with_render_is_as_render_describes_it(place: Place, end:
 
 
 @published
+@pytest.mark.parametrize("kind", ["render"])
+def test_every_exchange_about_a_preview_is_as_render_describes_it(place: Place) -> None:
+    place.roll(target=preview(place))
+    place.roll(OLD, target=preview(place, OLD))
+    asyncio.run(preview(place).remove())
+    seen = [(request, reply) for request, reply in place.seen if request.method != "DELETE"]  # in no part at hand
+    assert len(place.seen) > len(seen) > 10 and "POST /v1/services" in {r.line.rpartition("/srv-")[0] for r, _ in seen}
+    for request, reply in seen:
+        assert reply
+        exchanged(openapi(), request, reply)
+
+
+@published
 def test_our_contract_of_render_agrees_with_recorded_answers() -> None:
     held = 0
     for one in json.loads((SPECS / "render" / "observed-exchanges.json").read_text()):
@@ -134,7 +142,7 @@ def test_a_request_outside_the_contract_is_found(place: Place) -> None:
         assert validate(SCHEMA, parse('mutation { deploymentRollback(id: "x") { id } }'))
         return
     with pytest.raises(AssertionError, match="in no contract"):
-        hold(CONTRACT, Request("DELETE", "/v1/services/srv-1", {}, {}, None), None)
+        hold(CONTRACT, Request("PUT", "/v1/services/srv-1", {}, {}, None), None)
     with pytest.raises(jsonschema.ValidationError):
         hold(CONTRACT, Request("POST", "/v1/services/srv-1/deploys", {}, {}, {"image": "x"}), None)
     with pytest.raises(AssertionError, match="has no body"):

@@ -12,7 +12,7 @@ from platforms import KEY, NEW, OLD, OTHER, Fault, Place, serving, until
 
 from slipway.deploy.fakes.server import Dropped, Reply, Request
 from slipway.deploy.probe import Checks
-from slipway.deploy.rollout import WayBack, roll_out
+from slipway.deploy.rollout import Before, roll_out
 from slipway.deploy.target import Image, Result
 from slipway.errors import NotReady, UsageError
 
@@ -117,7 +117,7 @@ def test_a_migration_runs_before_traffic_moves(place: Place) -> None:
 
 def test_a_breaking_migration_is_not_undone(place: Place) -> None:
     place.apps.apps[NEW] = serving("another")
-    report = place.roll(way_back=WayBack("the image is marked slipway.migration=breaking"))
+    report = place.roll(before=Before(forbidden="the image is marked slipway.migration=breaking"))
     assert report.result is Result.NEEDS_HUMAN
     assert "not rolled back: the image is marked" in report.reason
     assert place.serves == NEW and place.sent == [NEW]

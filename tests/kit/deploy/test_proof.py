@@ -54,7 +54,12 @@ def roll(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rolled: list[str]) -> 
     """Deploys ghcr.io/acme/shop@… with a gh that answers so."""
 
     def call(
-        answers: dict[str, dict[str, Any]], provenance: str = "auto", *, runner: bool = True, host: str = "ghcr.io"
+        answers: dict[str, dict[str, Any]],
+        provenance: str = "auto",
+        *,
+        runner: bool = True,
+        host: str = "ghcr.io",
+        preview: int = 0,
     ) -> Outcome:
         folder = fake_gh.place(tmp_path / "gh", answers)
         monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
@@ -65,7 +70,8 @@ def roll(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rolled: list[str]) -> 
             source=Source("c" * 40, "main", 0, 1), images=Images(), repository=Repository(host, "acme/shop"), seen="",
             version="c" * 40, done={"build": Outcome("passed", facts={"digest": DIGEST})},
         )  # fmt: skip
-        return asyncio.run(deploy.run(replace(context, delivery=Delivery(provenance))))  # type: ignore[arg-type]
+        delivery = Delivery(provenance, preview=preview)  # type: ignore[arg-type]
+        return asyncio.run(deploy.run(replace(context, delivery=delivery)))
 
     return call
 
@@ -104,6 +110,15 @@ def test_what_is_attested_otherwise_changes_nothing(roll: Deploy, rolled: list[s
         roll(answers, provenance)
     assert caught.value.code == code
     assert rolled == []
+
+
+def test_what_was_built_for_a_pull_request_runs_in_a_preview_alone(roll: Deploy, rolled: list[str]) -> None:
+    built = {PROVENANCE: answer(result(sourceRepositoryRef="refs/pull/7/merge", buildTrigger="pull_request"))}
+    for provenance in ("auto", "always"):
+        with pytest.raises(SlipwayError, match=r"built for a pull request \(refs/pull/7/merge\): nobody has merged it"):
+            roll(built, provenance)
+    assert rolled == []
+    assert roll(built, preview=7).summary.endswith("for Acme/shop@refs/pull/7/merge")
 
 
 def test_the_repository_is_that_of_the_run_not_of_the_images_name(

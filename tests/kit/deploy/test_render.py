@@ -10,7 +10,7 @@ from platforms import KEY, NEW, OLD, REPOSITORY, Place, serving
 from slipway.deploy import hook as hooks
 from slipway.deploy.fakes.server import Reply, Request, Server
 from slipway.deploy.hook import RenderHook
-from slipway.deploy.rollout import Before, WayBack
+from slipway.deploy.rollout import Before
 from slipway.deploy.target import Image, Result
 from slipway.errors import NotReady, SlipwayError, UsageError
 
@@ -168,13 +168,8 @@ def test_a_deploy_hook(place: Place) -> None:
 def test_a_deploy_hook_goes_back_to_what_was_deployed_last(place: Place) -> None:
     hook = Hook(place)
     place.apps.apps[NEW] = serving("another")
-    way_back = WayBack(look=lambda _: known("old"))
-    report = place.roll(target=hooked(place, hook.url), way_back=way_back)
+    report = place.roll(target=hooked(place, hook.url), before=Before("old"))
     assert report.result is Result.ROLLED_BACK and place.serves == OLD
-
-
-async def known(version: str) -> Before:
-    return Before(version)
 
 
 def test_a_deploy_hook_does_not_claim_what_it_cannot_know(place: Place) -> None:

@@ -22,7 +22,7 @@ from slipway.tools.git import Source
 from slipway.tools.images import Images
 
 Stage = Callable[..., Outcome]
-CREATED, REVISION = deploy.CREATED, deploy.REVISION
+CREATED, REVISION = remote.CREATED, deploy.REVISION
 
 
 @pytest.fixture
@@ -31,7 +31,13 @@ def kind() -> str:
 
 
 @pytest.fixture
-def registry(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, str]]:
+def asked() -> list[str]:
+    """What the engine was asked about."""
+    return []
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch, asked: list[str]) -> dict[str, dict[str, str]]:
     """GHCR: reference → labels."""
     images = {
         OLD: {REVISION: "old", CREATED: "2026-01-01T00:00:00Z"},
@@ -47,8 +53,8 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, str]]:
     async def exists(repository: Repository, digest: str, env: Any = None) -> bool:
         return repository.at(digest) in images and not (env and images[repository.at(digest)].get("private"))
 
-    async def image(_: str) -> None:
-        return None
+    async def image(reference: str) -> None:
+        asked.append(reference)
 
     for module, name, value in (
         (remote, "labels", labels), (remote, "manifests", manifests), (remote, "exists", exists),
@@ -94,6 +100,24 @@ def test_live(stage: Stage, place: Place, tmp_path: Path) -> None:
     assert all(word in log for word in ("preflight", f"deploying {NEW[-71:][:19]}", "Render: ", "verifying"))
     found = recorded(tmp_path)
     assert (found["reference"], found["previous"], found["result"], found["target"]) == (NEW, OLD, "live", "render")
+
+
+def test_an_image_is_looked_at_once_and_not_at_all_where_nothing_changes(stage: Stage, asked: list[str]) -> None:
+    assert stage().status == "passed" and asked == [NEW, OLD]
+    assert stage().summary.startswith("live already") and asked == [NEW, OLD]
+
+
+def test_a_preview_is_another_place(stage: Stage, place: Place, tmp_path: Path) -> None:
+    outcome = stage(preview=7)
+    (made,) = place.fake.previews
+    assert made.name == "pr-7-shop-production" and outcome.facts["url"] == made.platform.edge.url
+    assert outcome.facts["environment"] == recorded(tmp_path)["environment"] == "production-pr-7"
+    assert place.serves == OLD and place.sent == []
+
+
+def test_a_preview_takes_the_key_not_a_hook(stage: Stage) -> None:
+    with pytest.raises(NotReady, match=r"RENDER_API_KEY is not set.*none reaches a pull request from a fork"):
+        stage(preview=7, credentials={"RENDER_DEPLOY_HOOK": "https://api.render.com/deploy/srv-1?key=x"})
 
 
 def test_an_image_that_is_not_in_its_registry(stage: Stage, place: Place, registry: dict[str, Any]) -> None:

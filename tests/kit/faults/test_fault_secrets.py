@@ -118,12 +118,15 @@ def test_a_line_that_is_none_is_named_and_not_shown(project: Callable[..., Proje
     assert VALUE not in done.text
 
 
-def test_a_runner_is_told_to_hide_it_before_anything_runs(project: Callable[..., Project], tmp_path: Path) -> None:
+@pytest.mark.parametrize("secret", [{"BUILD_SECRETS": f"npm_token={VALUE}"}, {"RENDER_API_KEY": VALUE}], ids=str)
+def test_a_runner_is_told_to_hide_it_before_anything_runs(
+    project: Callable[..., Project], tmp_path: Path, secret: dict[str, str]
+) -> None:
     shop = shop_with(project)
     event = tmp_path / "event.json"
     event.write_text("{}")
     done = shop.run(
-        "build", "--dry-run", BUILD_SECRETS=f"npm_token={VALUE}", GITHUB_ACTIONS="true", GITHUB_REPOSITORY="acme/shop",
+        "build", "--dry-run", **secret, GITHUB_ACTIONS="true", GITHUB_REPOSITORY="acme/shop",
         GITHUB_EVENT_PATH=str(event),
     )  # fmt: skip
     assert done.err.splitlines()[0] == f"::add-mask::{VALUE}", done.text

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import pytest
 from support import Project, docker, free_port, nap, survivors, until
 
+from slipway.tools.docker import project_id
+
 pytestmark = pytest.mark.engine
 
 
@@ -40,7 +42,13 @@ def test_a_killed_run_holds_no_lock(project: Callable[..., Project]) -> None:
     until(lambda: not survivors(shop.root.name), "orphans are gone")
 
 
-def test_in_two_folders_with_a_registry_that_neither_has_started(project: Callable[..., Project]) -> None:
+def starter(port: str) -> str:
+    """Which project started the registry on a port; empty where none runs."""
+    wanted = ("--filter", f"name=slipway-registry-{port}", "--format", '{{.Label "slipway.starter"}}')
+    return docker("ps", *wanted).stdout.strip()
+
+
+def test_in_two_folders_with_one_registry_that_goes_with_the_last(project: Callable[..., Project]) -> None:
     port = str(free_port())
     one, two = project(), project()
     only = ("deploy", "--skip", "scan", "--skip", "lint")
@@ -50,6 +58,16 @@ def test_in_two_folders_with_a_registry_that_neither_has_started(project: Callab
         assert [done.code for done in ended] == [0, 0], [done.text for done in ended]
         assert one.deployed() == ended[0].record["image"]["digest"]
         assert two.deployed() == ended[1].record["image"]["digest"]
+        if starter(port) == project_id(two.root):
+            one, two = two, one
+        assert one.call("stop").code == 0
+        assert starter(port) == project_id(one.root), "another project runs an image of it"
+        assert one.services() == {} and two.deployed()
+        assert f"slipway-registry-{port}" in two.call("stop").out, "it goes with the last"
+        assert starter(port) == ""
+        assert two.run("publish", *only[1:], SLIPWAY_PUBLISH_REGISTRY_PORT=port).code == 0
+        assert starter(port) == project_id(two.root)
+        assert two.call("stop").code == 0 and starter(port) == "", "nothing runs, and it started it"
     finally:
         docker("rm", "-fv", f"slipway-registry-{port}")
         docker("volume", "rm", "-f", f"slipway-registry-{port}")

@@ -215,3 +215,15 @@ def test_events_tell_the_story_in_order(line: Line) -> None:
     ]  # fmt: skip
     assert [e.at for e in line.events] == sorted(e.at for e in line.events)
     assert [e.result.status for e in line.events if e.result] == ["passed", "failed"]
+
+
+def test_what_is_never_reused_is_prepared_while_earlier_results_are_looked_at(line: Line) -> None:
+    async def holds(*_: Any) -> bool:
+        await asyncio.sleep(0.1)
+        line.calls.append("build held")
+        return True
+
+    stages = line.stage("build", key="b", holds=holds), line.stage("publish", "build", prepare=0, awaits=True)
+    line.run(*stages)
+    assert line.run(*stages) == {"build": "reused", "publish": "passed"}
+    assert line.calls.index("publish prepared") < line.calls.index("build held")

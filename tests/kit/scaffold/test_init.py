@@ -305,6 +305,7 @@ def test_the_health_path(tmp_path: Path, code: str, health: str) -> None:
         (["init -q -b master", "commit -q --allow-empty -m x", "switch -q -c work"], "master"),
         (["init -q -b work", "commit -q --allow-empty -m x", "update-ref refs/remotes/origin/live HEAD",
           "symbolic-ref refs/remotes/origin/HEAD refs/remotes/origin/live"], "live"),
+        (["init -q -b 1}"], "main"),
     ],
 )  # fmt: skip
 def test_the_branch_that_is_published(tmp_path: Path, commands: list[str], branch: str) -> None:

@@ -52,13 +52,16 @@ class Nights:
     yesterday: Path  # data that know no advisory about the package
     before: Shop | None = None
 
-    def rescan(self, image: str, database: Path | None = None, **permissions: str | None) -> tuple[Run, Shop]:
+    def rescan(
+        self, image: str, database: Path | None = None, environment: str = "", **permissions: str | None
+    ) -> tuple[Run, Shop]:
         """rescan.yml, called from a schedule, with the token that its YAML asks for; what GitHub holds stays."""
         shop, sha = self.bench.shop(self.files)
         if self.before:
             shutil.copy(self.before.state / "github.json", shop.state)
         token = {k: v for k, v in (granted("rescan")["rescan"] | permissions).items() if v}
         inputs = {"image": f"{self.bench.image}@{image}", "scan-database": str(database or self.bench.database)}
+        inputs |= {"environment": environment} if environment else {}
         run = self.bench.call("rescan", shop, sha, inputs, permissions=token)
         self.before = shop if (shop.state / "github.json").exists() else self.before
         return run, shop
@@ -126,12 +129,26 @@ def test_one_issue_through_the_nights(nights: Nights) -> None:
     run.check({"call/rescan": "success"})
     (issue,) = held(shop)["issues"]
     assert (issue["state"], issue["state_reason"]) == ("closed", "completed")
-    assert held(shop)["comments"] == [{"issue": 1, "body": "The scan is green again."}]
+    assert [(one["issue"], one["body"]) for one in held(shop)["comments"]] == [(1, "The scan is green again.")]
 
     run, shop = nights.rescan(nights.vulnerable)
     assert [one["state"] for one in held(shop)["issues"]] == ["closed", "open"], "what comes back is a new issue"
     asked = {(r["method"], r["status"]) for r in run.records("github.jsonl")}
     assert asked == {("GET", 200), ("POST", 200), ("POST", 422)}, "the label is there from the first time"
+
+
+def test_each_environment_has_an_issue_of_its_own(nights: Nights) -> None:
+    """Staging has the mend, production not yet: the one's green closes nothing of the other's."""
+    nights.before = None
+    nights.rescan(nights.vulnerable, environment="production")
+    run, shop = nights.rescan(nights.mended, environment="staging")
+    run.check({"call/rescan": "success"})
+    (issue,) = held(shop)["issues"]
+    assert (issue["state"], issue["updates"]) == ("open", 0) and "nothing to close" in run.jobs["call/rescan"].text["4"]
+    assert issue["title"].endswith(f"{nights.bench.image} (production)")
+    assert nights.vulnerable in html.unescape(issue["body"])
+    _, shop = nights.rescan(nights.mended, environment="production")
+    assert [one["state"] for one in held(shop)["issues"]] == ["closed"]
 
 
 @pytest.mark.parametrize("lacking", ["issues: read", "issues: write"])

@@ -8,7 +8,6 @@ import html
 import io
 import json
 import shutil
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 
 import pytest
 from support import Project, docker, free_port
-from workflows.harness import provision
+from workflows.harness import archives, provision
 from workflows.harness.real import VERIFIED, WRITE, Bench
 from workflows.harness.registry import Registry
 from workflows.harness.runner import Run, Shop
@@ -51,6 +50,10 @@ class Verified:
         shutil.copytree(self.artifacts, shop.state / "artifacts", dirs_exist_ok=True)
         inputs = {"image": bench.image, "digest": digests, "artifact-id": ids}
         return bench.call("publish", shop, sha, inputs, permissions=WRITE, **more), shop
+
+    def archive(self, platform: str) -> Path:
+        """The artifact of one platform."""
+        return self.artifacts / "4711" / self.ids[platform] / "a.zip"
 
     @property
     def both(self) -> tuple[str, str]:
@@ -90,40 +93,17 @@ def verified(
         platform = {"SLIPWAY_IMAGE_NAME": bench.image, "SLIPWAY_IMAGE_PLATFORMS": "linux/arm64"}
         built = project.run("build", "scan", **platform)
         assert built.code == 0, built.text
-        held = _zip(project.root / ".slipway")
-        artifacts = shop.state / "artifacts"
+        held = archives.zipped(project.root / ".slipway")
+        place = shop.state / "artifacts"
         amd64 = outputs["layout/do"]["artifact-id"]
-        assert _forms(artifacts / "4711" / amd64 / "a.zip") == _forms(io.BytesIO(held)), "handed over in the same form"
-        arm64 = put(artifacts, "2001", "slipway-arm64", held)
+        form = archives.forms(place / "4711" / amd64 / "a.zip")
+        assert form == archives.forms(io.BytesIO(held)), "handed over in the same form"
+        arm64 = archives.put(place, "2001", "slipway-arm64", held)
         digest = (project.root / ".slipway/image").read_text().strip().partition("@")[2]
-        yield Verified(bench, artifacts, outputs["image"]["digest"], digest, {"amd64": amd64, "arm64": arm64})
+        yield Verified(bench, place, outputs["image"]["digest"], digest, {"amd64": amd64, "arm64": arm64})
     finally:
         bench.end()
         project.end()
-
-
-def _zip(state: Path) -> bytes:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for file in [state / "sbom.cdx.json", *sorted((state / "layout").rglob("*"))]:
-            if file.is_file():
-                archive.write(file, str(file.relative_to(state)))
-    return content.getvalue()
-
-
-def _forms(archive: Any) -> set[str]:
-    with zipfile.ZipFile(archive) as opened:
-        return {"blob" if "/blobs/" in name else name for name in opened.namelist()}
-
-
-def put(artifacts: Path, number: str, name: str, content: bytes) -> str:
-    """One more artifact of the run."""
-    place = artifacts / "4711" / number
-    place.mkdir(parents=True)
-    (place / "a.zip").write_bytes(content)
-    digest = hashlib.sha256(content).hexdigest()
-    (place / "meta.json").write_text(json.dumps({"id": int(number), "name": name, "digest": digest}))
-    return number
 
 
 @pytest.fixture(scope="module")
@@ -255,8 +235,8 @@ def test_red_and_nothing_is_pushed(bench: Bench, verified: Verified, case: str) 
     digests, ids = verified.both
     keep = bench.shop({"slipway.toml": ""})
     if case == "the same platform twice":
-        other, content = _another(verified)
-        put(keep[0].state / "artifacts", "2002", "slipway-again", content)
+        other, content = archives.another(verified.archive("arm64"), verified.arm64)
+        archives.put(keep[0].state / "artifacts", "2002", "slipway-again", content)
         digests, ids = f"{verified.arm64} {other}", f"{verified.ids['arm64']},2002"
     elif case == "one digest is not the artifact's":
         digests = f"{verified.amd64} sha256:{'7' * 64}"
@@ -277,23 +257,6 @@ def test_red_and_nothing_is_pushed(bench: Bench, verified: Verified, case: str) 
     said = [a.message for a in run.jobs["call/publish"].annotations if a.level == "error"]
     assert says in "\n".join(said), said
     assert bench.registry.written() == [] and bench.registry.tags(bench.name) == []
-
-
-def _another(verified: Verified) -> tuple[str, bytes]:
-    """Another image of the same platform: the arm64 one, its manifest with a remark."""
-    with zipfile.ZipFile(verified.artifacts / "4711" / verified.ids["arm64"] / "a.zip") as archive:
-        held = {name: archive.read(name) for name in archive.namelist()}
-    index = json.loads(held["layout/index.json"])
-    manifest = json.loads(held.pop(f"layout/blobs/sha256/{verified.arm64.removeprefix('sha256:')}"))
-    changed = json.dumps({**manifest, "annotations": {"remark": "another"}}).encode()
-    digest = hashlib.sha256(changed).hexdigest()
-    index["manifests"][0] |= {"digest": f"sha256:{digest}", "size": len(changed)}
-    held |= {"layout/index.json": json.dumps(index).encode(), f"layout/blobs/sha256/{digest}": changed}
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for name, blob in held.items():
-            archive.writestr(name, blob)
-    return f"sha256:{digest}", content.getvalue()
 
 
 def test_one_digest_is_never_an_index(bench: Bench, verified: Verified, login: Path) -> None:

@@ -112,7 +112,15 @@ def test_the_token_is_in_no_log_and_in_no_artifact(delivered: Delivered) -> None
 
 
 # Of a stage that ran before the integration tests: how long it took, its log, its tests, what was found.
-EARLIER = (" s in run ", "/lint.log", "/build.log", "/test.log", "/scan.log", "All 1 test", "Software bill of materials")
+EARLIER = (
+    " s in run ",
+    "/lint.log",
+    "/build.log",
+    "/test.log",
+    "/scan.log",
+    "All 1 test",
+    "Software bill of materials",
+)
 
 
 def page(shop: Shop) -> str:
@@ -184,7 +192,7 @@ def test_an_ill_stack(bench: Bench, files: dict[str, str]) -> None:
     )
     assert "web" in annotations(run, "verify/verify")
     text = page(shop)
-    assert 'integration</b>' in text and "the stack did not become healthy" in text
+    assert "integration</b>" in text and "the stack did not become healthy" in text
     assert [name for name in EARLIER if name not in text] == [], "what went well before it is there all the same"
     nothing_pushed(bench)
 

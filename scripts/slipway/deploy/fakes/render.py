@@ -1,4 +1,4 @@
-"""Render's REST API over a platform on this machine: one service, and what a deploy needs of it.
+"""Render's REST API over platforms on this machine: a service, its previews, and what a deploy needs of them.
 
 Written from https://api-docs.render.com and from recorded answers, which it follows where the two differ.
 """
@@ -21,56 +21,40 @@ OWNER = "tea-fake00000000000000"
 BORN = "2026-01-01T00:00:00Z"
 
 
-class FakeRender:
-    """Answers as https://api.render.com/v1 would for one image-backed web service."""
+class Service:
+    """One image-backed web service.
 
-    def __init__(self, platform: Platform, key: str, service: str = "srv-fake0000000000000000"):
-        self.platform, self.key, self.service = platform, key, service
+    Args:
+        parent: id of the service that this is a preview of; empty: of none.
+    """
+
+    def __init__(self, platform: Platform, service: str, name: str, parent: str = ""):
+        self.platform, self.service, self.name, self.parent = platform, service, name, parent
         self.queued = False  # a deploy is answered by 202 and an empty body
         self.suspended = False
         self.runtime = "image"
         self.credential: dict[str, str] | None = None
-        self._numbers = itertools.count(1)
-        self.server = Server(lambda request: self.answer(request))
 
-    @property
-    def url(self) -> str:
-        """The API's base."""
-        return f"{self.server.url}/v1"
+    def answer_for(self, line: str, request: Request) -> Reply:
+        """The reply to a request about this service.
 
-    def close(self) -> None:
-        """Stop answering."""
-        self.server.close()
-        self.platform.close()
-
-    def answer(self, request: Request) -> Reply:
-        """One request's reply, with the headers that every one has."""
-        reply = self._routed(request)
-        bucket = "10" if request.method == "POST" and request.path.endswith("/deploys") else "400"
-        headers = {"Ratelimit-Limit": bucket, "Ratelimit-Remaining": "9", "Ratelimit-Reset": "30",
-                   "Render-Request-Id": f"fake/{next(self._numbers):06d}"}  # fmt: skip
-        return Reply(reply.status, reply.body, headers | reply.headers)
-
-    def _routed(self, request: Request) -> Reply:
-        if request.headers.get("authorization") != f"Bearer {self.key}":
-            return Reply(401, {"message": "Unauthorized"})
+        Args:
+            line: method, and the path below the service's own.
+        """
         routes: list[tuple[str, Callable[..., Reply]]] = [
-            (r"GET /v1/logs", self._logs),
-            (r"GET /v1/services/([^/]+)", self._get_service),
-            (r"PATCH /v1/services/([^/]+)", self._patch_service),
-            (r"GET /v1/services/([^/]+)/deploys", self._list),
-            (r"POST /v1/services/([^/]+)/deploys", self._create),
-            (r"GET /v1/services/([^/]+)/deploys/([^/]+)", self._get),
-            (r"POST /v1/services/([^/]+)/deploys/([^/]+)/cancel", self._cancel),
-            (r"POST /v1/services/([^/]+)/rollback", self._rollback),
-            (r"GET /v1/services/([^/]+)/events", self._events),
+            (r"GET ", self._get_service),
+            (r"PATCH ", self._patch_service),
+            (r"GET /deploys", self._list),
+            (r"POST /deploys", self._create),
+            (r"GET /deploys/([^/]+)", self._get),
+            (r"POST /deploys/([^/]+)/cancel", self._cancel),
+            (r"POST /rollback", self._rollback),
+            (r"GET /events", self._events),
+            (r"GET /logs", self._logs),
         ]
         for pattern, route in routes:
-            if match := re.fullmatch(pattern, request.line):
-                service, *rest = match.groups() or ("",)
-                if service not in ("", self.service):
-                    return Reply(404, {"message": f"not found: {service}"})
-                return route(request, *rest)
+            if match := re.fullmatch(pattern, line):
+                return route(request, *match.groups())
         return Reply(404, {"message": "not found"})
 
     def _described(self) -> dict[str, Any]:
@@ -82,9 +66,10 @@ class FakeRender:
                                    "preDeployCommand": self.platform.pre_deploy},
             "pullRequestPreviewsEnabled": "no", "previews": {"generation": "off"},
         }  # fmt: skip
+        details |= {"parentServer": {"id": self.parent, "name": "shop"}} if self.parent else {}
         credential = {"registryCredential": self.credential} if self.credential else {}
         return {
-            "id": self.service, "name": "shop", "ownerId": OWNER, "type": "web_service", "slug": "shop",
+            "id": self.service, "name": self.name, "ownerId": OWNER, "type": "web_service", "slug": self.name,
             "autoDeploy": "no", "autoDeployTrigger": "off", "createdAt": BORN, "updatedAt": BORN, "rootDir": "",
             "dashboardUrl": f"https://dashboard.render.com/web/{self.service}", "notifyOnFail": "default",
             "suspended": "suspended" if self.suspended else "not_suspended", "suspenders": [],
@@ -159,3 +144,71 @@ class FakeRender:
         rows = [{"id": str(n), "timestamp": f"2026-01-01T00:00:{n:02d}Z", "message": text,
                  "labels": [{"name": "resource", "value": self.service}]} for n, text in enumerate(lines)]  # fmt: skip
         return Reply(200, {"hasMore": False, "nextStartTime": BORN, "nextEndTime": BORN, "logs": rows[::-1]})
+
+
+class FakeRender(Service):
+    """Answers as https://api.render.com/v1 would for one service and the previews that are made of it."""
+
+    def __init__(self, platform: Platform, key: str, service: str = "srv-fake0000000000000000"):
+        super().__init__(platform, service, "shop")
+        self.key, self.previews = key, list[Service]()
+        self._numbers = itertools.count(1)
+        self.server = Server(lambda request: self.answer(request))
+
+    @property
+    def url(self) -> str:
+        """The API's base."""
+        return f"{self.server.url}/v1"
+
+    def close(self) -> None:
+        """Stop answering."""
+        self.server.close()
+        for one in (self, *self.previews):
+            one.platform.close()
+
+    def answer(self, request: Request) -> Reply:
+        """One request's reply, with the headers that every one has."""
+        reply = self._routed(request)
+        bucket = "10" if request.method == "POST" and request.path.endswith("/deploys") else "400"
+        headers = {"Ratelimit-Limit": bucket, "Ratelimit-Remaining": "9", "Ratelimit-Reset": "30",
+                   "Render-Request-Id": f"fake/{next(self._numbers):06d}"}  # fmt: skip
+        return Reply(reply.status, reply.body, headers | reply.headers)
+
+    def _routed(self, request: Request) -> Reply:
+        if request.headers.get("authorization") != f"Bearer {self.key}":
+            return Reply(401, {"message": "Unauthorized"})
+        if request.line == "GET /v1/services":
+            return self._all(request)
+        about = re.fullmatch(r"/v1/services/([^/]+)(/.*)?", request.path)
+        named, below = about.groups() if about else (request.query.get("resource", [""])[0], request.path[3:])
+        one = next((one for one in (self, *self.previews) if one.service == named), None)
+        if one is None:
+            return Reply(404, {"message": f"not found: {named}"})
+        if request.method == "POST" and below == "/preview":
+            return self._preview(request)
+        if request.method == "DELETE" and not below:
+            return self._delete(one)
+        return one.answer_for(f"{request.method} {below or ''}", request)
+
+    def _all(self, request: Request) -> Reply:
+        wanted = request.query.get("name", [""])[0].split(",")
+        found = [one for one in (self, *self.previews) if wanted == [""] or one.name in wanted]
+        return Reply(200, [{"service": one._described(), "cursor": one.service[4:]} for one in found])
+
+    def _preview(self, request: Request) -> Reply:
+        image, name = str(request.body["imagePath"]), str(request.body.get("name") or f"{self.name}-preview")
+        if not same_repository(image, self.platform.image):
+            return Reply(400, {"message": "imagePath: only the tag or digest may differ from the service's image"})
+        own, new = self.platform, f"srv-fakepreview{next(self._numbers):09d}"
+        platform = Platform(own.runner, image, step=own.step, health_seconds=own.health_seconds)
+        platform.health, platform.pre_deploy, platform.stuck = own.health, own.pre_deploy, own.stuck
+        self.previews.append(Service(platform, new, name, self.service))
+        deploy = platform.create(image, "api")
+        return Reply(200, {"service": self.previews[-1]._described(), "deployId": deploy.id})
+
+    def _delete(self, one: Service) -> Reply:
+        if one is self:
+            return Reply(400, {"message": "this one is kept"})
+        self.previews.remove(one)
+        one.platform.close()
+        return Reply(204)

@@ -19,7 +19,9 @@ ROUTES = {
     ("GET", "issues"): ("issues", "read"),
     ("POST", "issues"): ("issues", "write"),
     ("PATCH", r"issues/(\d+)"): ("issues", "write"),
-    ("POST", r"issues/(\d+)/comments"): ("issues", "write"),
+    ("POST", r"issues/(\d+)/comments"): ("issues|pull-requests", "write"),
+    ("GET", r"issues/(\d+)/comments"): ("issues|pull-requests", "read"),
+    ("PATCH", r"issues/comments/(\d+)"): ("issues|pull-requests", "write"),
     ("POST", "labels"): ("issues", "write"),
     ("GET", r"actions/workflows/([^/]+)/runs"): ("actions", "read"),
     ("GET", r"git/matching-refs/(.+)"): ("contents", "read"),
@@ -45,7 +47,15 @@ class GitHub:
     def __init__(self, repository: str, granted: dict[str, str]):
         self.repository, self.granted = repository, granted
         self.file = STATE / "github.json"
-        self.held: dict[str, Any] = {"issues": [], "labels": [], "comments": [], "releases": [], "refs": {}, "runs": []}
+        self.held: dict[str, Any] = {
+            "issues": [],
+            "labels": [],
+            "comments": [],
+            "pulls": [],
+            "releases": [],
+            "refs": {},
+            "runs": [],
+        }
         if self.file.exists():
             self.held |= json.loads(self.file.read_text())
 
@@ -70,7 +80,10 @@ class GitHub:
         inside = place.removeprefix(f"repos/{self.repository}/")
         for (verb, pattern), (scope, level) in ROUTES.items():
             if inside != place and verb == method and (found := re.fullmatch(pattern, inside)):
-                if tokens.LEVELS[self.granted.get(scope, "none")] < tokens.LEVELS[level]:
+                has = max(
+                    tokens.LEVELS[self.granted.get(one, "none")] for one in scope.split("|")
+                )  # any of them will do
+                if has < tokens.LEVELS[level]:
                     raise Refused(403, "Resource not accessible by integration")
                 name = re.sub(r"\W+", "_", re.sub(r"\([^)]*\)+", "", pattern)).strip("_")
                 return getattr(self, f"{method.lower()}_{name}")(*found.groups(), body=body, query=query)
@@ -111,9 +124,20 @@ class GitHub:
         return issue
 
     def post_issues_comments(self, number: str, body: dict[str, Any], query: dict[str, str]) -> Any:
-        self._numbered("issues", number, "number")
-        self.held["comments"].append({"issue": int(number), "body": body["body"]})
+        if int(number) not in self.held["pulls"]:  # a pull request is an issue, too
+            self._numbered("issues", number, "number")
+        made = {"id": len(self.held["comments"]) + 1, "issue": int(number), "body": body["body"]}
+        self.held["comments"].append(made | {"user": {"login": "github-actions[bot]"}})
         return self.held["comments"][-1]
+
+    def get_issues_comments(self, number: str, body: dict[str, Any], query: dict[str, str]) -> Any:
+        size, page = int(query.get("per_page", "30")), int(query.get("page", "1"))
+        return [one for one in self.held["comments"] if one["issue"] == int(number)][(page - 1) * size : page * size]
+
+    def patch_issues_comments(self, number: str, body: dict[str, Any], query: dict[str, str]) -> Any:
+        comment = self._numbered("comments", number, "id")
+        comment |= body
+        return comment
 
     def post_labels(self, body: dict[str, Any], query: dict[str, str]) -> Any:
         if body["name"] in self.held["labels"]:

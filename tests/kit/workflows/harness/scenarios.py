@@ -58,6 +58,11 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "needs": {"packages": "read", "attestations": "read"},
         "outputs": {"url": "https://shop.example", "status": "passed", "result": "live"},
     },
+    "preview": {
+        "needs": {"packages": "read", "attestations": "read"},
+        "outputs": {"url": "https://pr-7.example", "status": "passed", "result": "live"},
+    },
+    "ci comment": {"needs": {"pull-requests": "write"}},
     "rescan": {"needs": {"packages": "read"}, "outputs": {"status": "failed"}, "exit": 1},
     "ci record": {},  # says so where it may not
     "ci issue": {"needs": {"issues": "write"}},
@@ -97,6 +102,7 @@ BASELINE = {
 }  # fmt: skip
 FILES = ANSWERS["run lint build test scan"]["files"]
 KEPT = {**FILES, "$RUNNER_TEMP/baseline.json": "{}"}
+STAGING = {"environment": "staging", "image": IMAGE}
 READY = {"digest": DIGEST, "artifact-id": "1001"}
 
 
@@ -118,6 +124,7 @@ def of(root: Path = places.REPOSITORY) -> list[Scenario]:
         Scenario("verify-baseline-read", "verify", event="pull_request", answers=BASELINE | {
             "run lint build test scan": {"outputs": {**STAGE["outputs"], "baseline": "read"}, "files": FILES}}),
         Scenario("verify-pull-request", "verify", event="pull_request"),
+        Scenario("verify-for-a-preview", "verify", event="pull_request", inputs={"hand-over": "true"}),
         Scenario("verify-fork", "verify", event="pull_request", fork=True),
         Scenario("verify-failing", "verify", answers=RED_LINT),
         Scenario("verify-not-ready", "verify", answers={"run lint": {"exit": 3}}),
@@ -140,14 +147,22 @@ def of(root: Path = places.REPOSITORY) -> list[Scenario]:
             "environment": "production", "image": IMAGE, "working-directory": "services/shop", "provenance": "never",
             "no-rollback": "true", "backward": "true", "runner": '["ubuntu-24.04-arm"]', "timeout-minutes": "7"}),
         Scenario("deploy-failing", "deploy", inputs={"environment": "production", "image": IMAGE}, answers=GONE_WRONG),
+        Scenario("preview-defaults", "preview", event="pull_request", inputs=STAGING),
+        Scenario("preview-all-set", "preview", event="pull_request", inputs={
+            **STAGING, "working-directory": "services/shop", "provenance": "never", "remove": "true",
+            "runner": '["ubuntu-24.04-arm"]', "timeout-minutes": "7"},
+            secrets={"render-api-key": CREDENTIALS["render-api-key"]}),
+        Scenario("preview-failing", "preview", event="pull_request", inputs=STAGING,
+                 answers={"preview": GONE_WRONG["deploy"]}),
+        Scenario("preview-refused", "preview", event="pull_request", inputs=STAGING, answers={"preview": {"exit": 2}}),
         Scenario("code-scanning", "code-scanning", inputs={"artifact-id": "1001"}, artifacts={
             "findings": {"findings.sarif": SARIF}}),
         Scenario("code-scanning-swapped", "code-scanning", inputs={"artifact-id": "1001"}, artifacts={
             "swapped": {"findings.sarif": SARIF}}),
         Scenario("rescan-findings", "rescan", event="schedule", inputs={"image": IMAGE}),
         Scenario("rescan-all-set", "rescan", event="schedule", inputs={
-            "image": IMAGE, "scan-database": SET["scan-database"], "runner": SET["runner"], "timeout-minutes": "7"},
-            answers={"rescan": {"outputs": {"status": "passed"}}}),
+            "image": IMAGE, "environment": "production", "scan-database": SET["scan-database"],
+            "runner": SET["runner"], "timeout-minutes": "7"}, answers={"rescan": {"outputs": {"status": "passed"}}}),
         Scenario("rescan-not-ready", "rescan", inputs={"image": IMAGE}, answers={"rescan": {"exit": 3}}),
         Scenario("ci-push", "ci"),
         Scenario("ci-branch", "ci", ref="refs/heads/feature"),
