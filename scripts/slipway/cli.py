@@ -15,6 +15,14 @@ from slipway.delivery import credentials, deploy, hidden, preview, promote, roll
 from slipway.errors import ExitCode, SlipwayError
 from slipway.options import CONTEXT, directories, directory, examples
 
+# The list of all commands fits one screen, in the order in which they are met: those of one kind share a line.
+ORDER = ("run", "plan", "check", "deploy", "promote", "rollback", "status", "preview", "attested", "rescan", "db")
+SHARED = {
+    "init, update": "Write what a repository lacks; renew its copy of the kit.",
+    "report, runs": "Show an earlier run again; list the last ones, with changes.",
+    "stop, clean": "Remove what runs have started; volumes, images, caches too.",
+}
+
 
 class Group(click.Group):
     """Turns our errors into two lines and the right exit code; a traceback never reaches the user."""
@@ -40,6 +48,16 @@ class Group(click.Group):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands alone: there are many, and the two options stand in the first line."""
         self.format_commands(ctx, formatter)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Known ones in their order, those that nobody has placed after them."""
+        shared = {name for names in SHARED for name in names.split(", ")}
+        own = sorted(
+            (n for n in self.commands if n not in shared), key=lambda n: (n not in ORDER, (*ORDER, n).index(n))
+        )
+        rows = [(name, self.commands[name].get_short_help_str(80)) for name in own if not self.commands[name].hidden]
+        with formatter.section("Commands"):
+            formatter.write_dl([*rows, *SHARED.items()])
 
     @staticmethod
     def _fail(message: str, code: int) -> None:
