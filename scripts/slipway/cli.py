@@ -13,7 +13,15 @@ from slipway.ci import ci
 from slipway.db import db
 from slipway.delivery import credentials, deploy, hidden, preview, promote, rollback, status
 from slipway.errors import ExitCode, SlipwayError
-from slipway.options import CONTEXT, directory, examples
+from slipway.options import CONTEXT, directories, directory, examples
+
+# The list of all commands fits one screen, in the order in which they are met: those of one kind share a line.
+ORDER = ("run", "plan", "check", "deploy", "promote", "rollback", "status", "preview", "attested", "rescan", "db")
+SHARED = {
+    "init, update": "Write what a repository lacks; renew its copy of the kit.",
+    "report, runs": "Show an earlier run again; list the last ones, with changes.",
+    "stop, clean": "Remove what runs have started; volumes, images, caches too.",
+}
 
 
 class Group(click.Group):
@@ -40,6 +48,16 @@ class Group(click.Group):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands alone: there are many, and the two options stand in the first line."""
         self.format_commands(ctx, formatter)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Known ones in their order, those that nobody has placed after them."""
+        shared = {name for names in SHARED for name in names.split(", ")}
+        own = sorted(
+            (n for n in self.commands if n not in shared), key=lambda n: (n not in ORDER, (*ORDER, n).index(n))
+        )
+        rows = [(name, self.commands[name].get_short_help_str(80)) for name in own if not self.commands[name].hidden]
+        with formatter.section("Commands"):
+            formatter.write_dl([*rows, *SHARED.items()])
 
     @staticmethod
     def _fail(message: str, code: int) -> None:
@@ -74,7 +92,7 @@ def main() -> None:
 @click.option("--fresh", is_flag=True, help="Reuse no earlier result.")
 @click.option("--env", "environment", metavar="ENV", help="The deploy environment.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line.")
-@directory
+@directories
 def run(
     stages: tuple[str, ...],
     until: str | None,
@@ -85,31 +103,32 @@ def run(
     fresh: bool,
     environment: str | None,
     as_json: bool,
-    directory: Path,
+    directory: tuple[Path, ...],
 ) -> None:
     """Run the pipeline, or the stages named and what they need.
 
     Stages: lint, build, test, scan, integration, publish, deploy.
     """
-    from slipway import config
-    from slipway.pipeline import graph
+    from slipway.pipeline import graph, projects
     from slipway.pipeline import plan as plans
     from slipway.pipeline import run as runs
     from slipway.report import listen
     from slipway.stages.base import Delivery
     from slipway.tools import build_secrets
 
-    root = directory.resolve()
     selection = graph.select(stages, until, skip, start, fresh)
-    settings = config.load(root)
+    chosen = projects.chosen(directory)
     delivery = Delivery(credentials=credentials())
     options = runs.Options(selection, environment, keep_going, hidden(build_secrets.take()), delivery)
     if dry_run:
-        listen.show_plan(*asyncio.run(plans.plan(root, settings, options)), as_json)
+        for one in chosen:
+            plan = asyncio.run(plans.plan(one.root, one.settings, options))
+            listen.show_plan(*plan, as_json, one.name)
         return
-    with listen.listener(root, as_json) as emit:
-        result = asyncio.run(runs.run(root, settings, options, emit))
-    sys.exit(result.exit_code)
+    ended = projects.run(chosen, options, lambda one: listen.listener(one.root, as_json, one.name))
+    if len(ended) > 1:
+        listen.show_ended(ended, as_json)
+    sys.exit(projects.worst(ended).code)
 
 
 @main.command(epilog=examples("slipway plan", "slipway plan --json"))

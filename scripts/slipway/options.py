@@ -6,8 +6,10 @@ import click
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
-directory = click.option(
-    "-C", "--directory", type=click.Path(exists=True, file_okay=False, path_type=Path), default=".", help="The project."
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+directory = click.option("-C", "--directory", type=FOLDER, default=".", help="The project.")
+directories = click.option(
+    "-C", "--directory", type=FOLDER, multiple=True, default=["."], help="The project. Several run one after another."
 )
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_urlsafe
@@ -37,6 +37,7 @@ class ComposeTarget:
     container_port: int  # of the image, where there is no file
     log: Path
     generate_secrets: bool = False
+    doing: Callable[[str], None] = lambda _: None
     patience: float = 0.0
     seen: list[str] = field(default_factory=list)  # what ran at first, and what we sent
 
@@ -51,7 +52,7 @@ class ComposeTarget:
     def _stack(self, reference: str) -> Project:
         variables = {**self.variables, "SLIPWAY_IMAGE": reference, "SLIPWAY_PORT": str(self._port())}
         model = "" if self.file else json.dumps(self._alone(reference))
-        return Project(self.root, self.project, variables, self.file, model, self.log)
+        return Project(self.root, self.project, variables, self.file, model, self.log, self.doing)
 
     @property
     def _label(self) -> str:
@@ -154,9 +155,12 @@ class ComposeTarget:
         stack, services = self._stack(reference), self._services
         others = [n for n, s in services.items() if s.get("image") != PLACEHOLDER and not s.get("profiles")]
         up = ("up", "--detach", "--wait", "--wait-timeout", str(WAIT_SECONDS))
-        if others and not (started := await stack(*up, *others, timeout=600)).ok:
-            return Attempt(False, f"{', '.join(others)}: {compose.reason(started)}", traffic_moved=False)
+        if others:
+            self.doing(f"starting {', '.join(others)}")
+            if not (started := await stack(*up, *others, timeout=600)).ok:
+                return Attempt(False, f"{', '.join(others)}: {compose.reason(started)}", traffic_moved=False)
         if migrate and self.migration in services:
+            self.doing(f"migrating: {self.migration}")
             # Before the new version starts: as its dependency, compose would stop the old one first, then migrate.
             done = None
             try:
@@ -167,6 +171,7 @@ class ComposeTarget:
                     await asyncio.shield(docker.remove(*oneoff, volumes=False, env=self.variables))
             if not done.ok:
                 return Attempt(False, f"the migration failed: {compose.reason(done)}", traffic_moved=False)
+        self.doing(f"starting {self.service}")
         started = await stack(*up, "--no-deps", self.service, timeout=600)
         if not started.ok:
             return Attempt(False, self._plain(compose.reason(started)))

@@ -12,7 +12,7 @@ from pathlib import Path
 from slipway.errors import NotReady
 
 NAME = ".slipway"
-KEPT = 20  # runs whose folders stay
+KEPT = 20  # runs whose folders stay, besides those whose results they reuse
 
 
 def state_folder(root: Path) -> Path:
@@ -60,6 +60,18 @@ def fresh(state: Path) -> tuple[str, Path]:
     link.unlink(missing_ok=True)
     link.symlink_to(Path("runs") / name)
     link.replace(state / "latest")
-    for old in sorted((state / "runs").iterdir())[:-KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
+    _prune(state)
     return name, folder
+
+
+def _prune(state: Path) -> None:
+    """The oldest runs go, but for those whose stages are still reused, or stand as reused in a run that stays: logs and
+    tests of a stage are where it really ran."""
+    runs = sorted((state / "runs").iterdir())
+    old, kept = runs[:-KEPT], runs[-KEPT:]
+    if old:
+        files = [*(run / "result.json" for run in kept), *(state / "reuse").glob("*.json")]
+        named = b"".join(file.read_bytes() for file in files if file.is_file())
+        for run in old:
+            if run.name.encode() not in named:
+                shutil.rmtree(run, ignore_errors=True)

@@ -80,6 +80,7 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     schema: int = SCHEMA
     kind: Kind
+    project: Annotated[str, Meta(description="as -C named it; only where several are run")] = ""
     at: float = 0.0
     stage: str = ""
     text: str = ""

@@ -51,6 +51,7 @@ class Left:
     folder: str = ".slipway/latest"  # of the run, as the user would type it
     page: bool = False  # whether report.html is in it
     said: dict[str, list[str]] = field(default_factory=dict)  # red stage → the last lines that matter of its log
+    project: str = ""  # the option by which a command names it: `-C services/shop`; empty where we stand in it
 
 
 Leave = Callable[[RunResult], Left]
@@ -71,7 +72,7 @@ class Terminal:
         event = printable(event)
         if event.kind is Kind.RUN_STARTED:
             self._plan = event.plan
-            self._console.print(Text.assemble(("slipway run", "bold"), " · ", event.text), soft_wrap=True)
+            self._console.print(Text.assemble((_title(event), "bold"), " · ", event.text), soft_wrap=True)
             self._console.print()
             self._live.start()
         elif event.kind is Kind.STAGE_STARTED:
@@ -117,6 +118,10 @@ class Terminal:
         # Not where the stage itself has begun with it: its own time stands beside it.
         said = what and seconds >= LONG and since - self._running.get(name, 0.0) >= LONG
         return Text(f"{seconds:.0f} s {what}" if said else what, "dim")
+
+
+def _title(event: Event) -> str:
+    return f"slipway run -C {event.project}" if event.project else "slipway run"
 
 
 Cells = tuple[Text, Text, Text, Text]  # mark, name, seconds, reason
@@ -174,7 +179,7 @@ def closing(run: RunResult, left: Left = Left()) -> RenderableType:
         overlapped = f" ({run.work_seconds:.1f} s of work overlapped)" if run.work_seconds > run.seconds else ""
         words = [run.url or run.image.digest, f"{run.seconds:.1f} s{overlapped}"]
         words += [f"report: {left.folder}/report.html" if left.page else f"log: {left.folder}"]
-        words += [f"stop: {command('stop')}"] if run.url else []
+        words += [f"stop: {command('stop', left.project)}"] if run.url else []
         parts.append(Apart("  ", [word for word in words if word]))
         if run.image.digest:
             parts.append(Text(f"  {run.image.reference}", "dim"))
@@ -201,7 +206,7 @@ def failure(stage: StageResult, left: Left = Left()) -> list[RenderableType]:
         lines.append(Text(f"    mend: {stage.mend}"))
     places = [f"log: {left.folder}/{stage.name}.log"] if stage.log else []
     places += [f"report: {left.folder}/report.html"] if left.page else []
-    places.append(f"again from here: {command('run', f'--from {stage.name}')}")
+    places.append(f"again from here: {command('run', f'--from {stage.name} {left.project}'.rstrip())}")
     lines.append(Apart("    ", places, "dim"))
     return lines
 
@@ -243,7 +248,7 @@ class Lines:
     def __call__(self, event: Event) -> None:
         event = printable(event)
         if event.kind is Kind.RUN_STARTED:
-            self._say(f"slipway run · {event.text}")
+            self._say(f"{_title(event)} · {event.text}")
         elif event.kind is Kind.STAGE_STARTED:
             self._begun[event.stage] = self._said[event.stage] = time.monotonic()
             self._say(f"{event.stage}: started")

@@ -14,7 +14,8 @@ _NOISE = re.compile(
     r"""(?x) \s* | .*\ CACHED | [\dT:.-]+Z\s+INFO\b.* | \[internal\].*
     | (exporting|sending|transferring|writing|naming)\ .*
     | \s*(Network|Container|Volume)\ \S+\ +(Creat|Start|Runn|Wait|Health|Stopp|Remov|Recreat|Exit|Pull)\w*
-    | \S+\.py\ [.sxXFE]+\s+\[\s*\d+%\] | [.sxXFE]+\s+\[\s*\d+%\] | \S+\ PASSED.* | -+\ generated\ xml\ file.*
+    | \S+\.py\ [.sxXFE]+\s+\[\s*\d+%\] | [.sxXFE]+\s+\[\s*\d+%\] | -+\ generated\ xml\ file.*
+    | .*\.py::.*\ (PASSED|SKIPPED|XFAIL)\b.*
     | \d+\ files?\ skipped\ due\ to\ complete\ coverage\.
     | Coverage\ (XML|HTML)\ written.* | Required\ test\ coverage\ of\ .*\ reached\..*"""
 )

@@ -51,6 +51,12 @@ def facts(run: RunResult, stage: str) -> dict[str, Any]:
     return next((dict(s.facts) for s in run.stages if s.name == stage), {})
 
 
+def really(stage: StageResult, earlier: Sequence[RunResult]) -> StageResult | None:
+    """What a reused stage was where it ran; None for others, and where that run is not known here."""
+    origin = next((run for run in earlier if run.id == stage.facts.get("run")), None)
+    return next((one for one in origin.stages if one.name == stage.name), None) if origin else None
+
+
 def green_before(earlier: Sequence[RunResult], stage: str) -> RunResult | None:
     """The last green run in which a stage left something on record."""
     return next((r for r in reversed(earlier) if r.status in ("passed", "degraded") and facts(r, stage)), None)

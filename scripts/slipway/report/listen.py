@@ -1,40 +1,50 @@
 """Chooses how a run is shown: a live table, plain lines, or JSON."""
 
 import contextlib
+import io
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from rich.console import Console
 from rich.text import Text
 
 from slipway import github
 from slipway.doctor import Check
 from slipway.errors import UsageError
+from slipway.github import commands, files
 from slipway.pipeline.folder import NAME
 from slipway.pipeline.plan import Step
+from slipway.pipeline.projects import Ended, worst
 from slipway.pipeline.result import SCHEMA, Event, Kind, encode
-from slipway.report import evidence, excerpt, history, page, summary
-from slipway.report.console import MARKS as STAGE_MARKS
+from slipway.report import evidence, excerpt, history, page, projects, summary
 from slipway.report.console import Leave, Left, Lines, Terminal, closing, printable, table
 from slipway.report.runner import Runner
 from slipway.report.text import megabytes, plain
 
 
 @contextlib.contextmanager
-def listener(root: Path, as_json: bool) -> Iterator[Callable[[Event], None]]:
-    """The receiver of a run's events. Whoever looks, the page is written when the run is over."""
+def listener(root: Path, as_json: bool, project: str = "") -> Iterator[Callable[[Event], None]]:
+    """The receiver of a run's events. Whoever looks, the page is written when the run is over.
+
+    Args:
+        project: what it is called where it is one of several.
+    """
     if as_json:
-        yield _paged(root, _without_reader(_write_json))
+        yield _paged(root, _without_reader(_write_json), project)
         return
     if github.on_runner():
-        yield _paged(root, _without_reader(Runner(root)))
+        yield _paged(root, _without_reader(Runner(root, alone=not project)), project)
         return
     show = _shown(lambda run: left(root, root / NAME / "runs" / run.id))
     try:
-        yield _paged(root, _without_reader(show))
+        yield _paged(root, _without_reader(show), project)
+        if project:
+            _console().print()
     finally:
         show.close()
 
@@ -46,8 +56,9 @@ def _shown(leave: Leave) -> Terminal | Lines:
     return Lines(lines, leave) if plain else Terminal(console, leave)
 
 
-def _paged(root: Path, show: Callable[[Event], None]) -> Callable[[Event], None]:
+def _paged(root: Path, show: Callable[[Event], None], project: str) -> Callable[[Event], None]:
     def emit(event: Event) -> None:
+        event = msgspec.structs.replace(event, project=project)
         if event.kind is Kind.RUN_FINISHED and event.run:
             with contextlib.suppress(OSError, UsageError):  # without room for it the verdict is the same
                 page.write(root / NAME / "runs" / event.run.id)
@@ -63,7 +74,9 @@ def left(root: Path, folder: Path) -> Left:
     latest = root / NAME / "latest"
     named = latest if latest.is_symlink() and latest.resolve() == folder.resolve() else folder
     said = {name: [plain(line) for line in lines] for name, lines in said.items()}
-    return Left(os.path.relpath(named), (folder / page.NAME).is_file(), said)
+    where = os.path.relpath(root)
+    named_by = "" if where == "." else f"-C {shlex.quote(where)}"
+    return Left(os.path.relpath(named), (folder / page.NAME).is_file(), said, named_by)
 
 
 def _without_reader(show: Callable[[Event], None]) -> Callable[[Event], None]:
@@ -95,19 +108,38 @@ def _write_json(value: Any) -> None:
     sys.stdout.buffer.flush()
 
 
-def show_plan(headline: str, steps: list[Step], as_json: bool) -> None:
-    """A plan, a line a stage."""
+def show_plan(headline: str, steps: list[Step], as_json: bool, project: str = "") -> None:
+    """A plan, a line a stage; of `project` where it is one of several."""
     if as_json:
-        _write_json({"schema": SCHEMA, "plan": steps})
+        _write_json({"schema": SCHEMA} | ({"project": project} if project else {}) | {"plan": steps})
         return
     console = _console()
-    console.print(Text(f"slipway plan · {headline}\n"), soft_wrap=True)
+    console.print(Text(f"slipway plan{f' -C {project}' if project else ''} · {headline}\n"), soft_wrap=True)
     for step in steps:
         line = Text.assemble(f"  {step.stage:<12} ", (f"{step.action:<6} ", "cyan"), step.reason)
         console.print(line, soft_wrap=True)
+    if project:
+        console.print()
 
 
-RUN_MARKS = STAGE_MARKS | {"not-ready": STAGE_MARKS["failed"]}
+def show_ended(ended: list[Ended], as_json: bool) -> None:
+    """How several projects ended. With JSON each line of the output is an event: what could not be started at all, of
+    which there is none, is said as an error."""
+    unstarted = [one for one in ended if one.reason]
+    if as_json:
+        sys.stderr.write("".join(f"slipway: {one.project.name}: {plain(one.reason)}\n" for one in unstarted))
+        return
+    if not github.on_runner():
+        _console().print(projects.closing(ended), soft_wrap=True)
+        return
+    text = io.StringIO()
+    Console(file=text, color_system=None, highlight=False).print(projects.closing(ended), soft_wrap=True)
+    lines = commands.group(projects.headline(ended), text.getvalue().splitlines())
+    lines += [commands.annotation("error", one.reason, title=one.project.name) for one in unstarted]
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    files.outputs({"status": projects.status(worst(ended))})
+
+
 MARKS = {"ok": ("✔", "green"), "warning": ("~", "yellow"), "missing": ("✘", "red")}
 
 
@@ -155,7 +187,7 @@ def show_runs(root: Path, as_json: bool) -> None:
         return _write_json({"schema": SCHEMA, "runs": listed})
     console = _console()
     for run, change in reversed(list(zip(kept, changes, strict=True))):
-        mark, style = RUN_MARKS[run.status]
+        mark, style = projects.MARKS[run.status]
         size = history.facts(run, "build").get("size")
         built = f"{megabytes(size):>9}" if isinstance(size, int) else " " * 9
         head = f" {run.id}  {run.source.commit[:7]:<7} {run.status:<9} {run.seconds:>7.1f} s {built}  "

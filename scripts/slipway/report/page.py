@@ -58,7 +58,7 @@ def render(evidence: Evidence) -> Markup:
     style, script = (Markup(_file(name)) for name in ("page.css", "page.js"))  # noqa: S704
     policy = POLICY.format(_hash(script), _hash(style))
     parts = [
-        sections.stages(run), sections.findings(run), sections.tests(evidence), sections.image(evidence),
+        sections.stages(evidence), sections.findings(run), sections.tests(evidence), sections.image(evidence),
         sections.packages(evidence.packages, _package_changes(evidence)),
         sections.deploys(evidence.deploys), sections.logs(evidence.logs),
     ]  # fmt: skip

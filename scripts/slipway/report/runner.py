@@ -16,26 +16,29 @@ LOG_LINES = 5000  # of one stage; the file has them all
 class Runner:
     """Writes a stage when it has ended, so that the logs of overlapped stages never interleave."""
 
-    def __init__(self, root: Path):
-        self._root = root
+    def __init__(self, root: Path, alone: bool = True):
+        """`alone`: this is the only project, whose outputs are those of the step."""
+        self._root, self._alone = root, alone
 
     def __call__(self, event: Event) -> None:
         if event.kind is Kind.RUN_STARTED:
-            self._say(*commands.group("slipway", [event.text]))
+            self._say(*commands.group(f"slipway {event.project}".rstrip(), [event.text]))
         elif event.kind is Kind.STAGE_FINISHED and event.result:
-            self._say(*self._stage(event.result))
+            self._say(*self._stage(event.result, event.project))
         elif event.kind is Kind.RUN_FINISHED and event.run:
             self._say(*annotations(event.run, self._root))
             sarif.write(event.run, self._root)
             files.summary(summary.markdown(event.run, files.summary_room()))
-            files.outputs(outputs(event.run))
+            if self._alone:
+                files.outputs(outputs(event.run))
 
     def close(self) -> None:
         """Nothing to leave behind."""
 
-    def _stage(self, result: StageResult) -> list[str]:
+    def _stage(self, result: StageResult, project: str) -> list[str]:
         seconds = f" {result.seconds:.1f} s" if result.status not in ("reused", "skipped") else ""
-        title = f"{summary.ICONS[result.status]} {result.name}: {result.status}{seconds}  {result.reason}"
+        name = f"{project} {result.name}".lstrip()
+        title = f"{summary.ICONS[result.status]} {name}: {result.status}{seconds}  {result.reason}"
         return commands.group(title, self._log(result.log))
 
     def _log(self, name: str) -> list[str]:

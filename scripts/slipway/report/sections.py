@@ -52,8 +52,10 @@ def bar(start: float, length: float, status: str, said: str, ticks: Sequence[flo
     return html('<svg class="bar" width="100%" height="16" role="img" aria-label="{}">{}{}</svg>', said, lines, drawn)
 
 
-def stages(run: RunResult) -> Markup:
-    """Every stage as a bar on one axis: what overlapped is seen at a glance."""
+def stages(evidence: Evidence) -> Markup:
+    """Every stage as a bar on one axis: what overlapped is seen at a glance. One that was reused says how long it took
+    where it really ran."""
+    run = evidence.run
     end = max([run.seconds, *(s.started + s.seconds for s in run.stages), 0.001])
     step = next((s for s in STEPS if end / s <= 6), end / 4)
     marks = [step * n for n in range(int(end / step) + 1)]
@@ -63,21 +65,27 @@ def stages(run: RunResult) -> Markup:
         for t, m in zip(ticks, marks, strict=True)
     )
     axis = html('<div class="axis" aria-hidden="true"><svg width="100%" height="14">{}</svg></div>\n', labels)
-    rows = join(_stage(stage, end, ticks) for stage in run.stages)
+    rows = join(_stage(stage, end, ticks, history.really(stage, evidence.earlier)) for stage in run.stages)
     return section("stages", "Stages", axis, html('<ol class="stages">{}</ol>', rows))
 
 
-def _stage(stage: StageResult, end: float, ticks: Sequence[float]) -> Markup:
+def _stage(stage: StageResult, end: float, ticks: Sequence[float], first: StageResult | None) -> Markup:
     ran = stage.status not in ("reused", "skipped")
     length = max(100 * stage.seconds / end, 0.6) if ran else 0
     start = min(100 * stage.started / end, 100 - length)
     until = stage.started + stage.seconds
     said = f"from second {stage.started:.1f} to {until:.1f}" if ran else "did not run"
     row = """<li class="{status}"><span class="mark" aria-hidden="true">{mark}</span><b>{name}</b>
-<span class="n">{time}</span>{bar}<span class="why"><span class="word">{status}</span> {reason}</span></li>\n"""
+<span class="n">{time}</span>{bar}<span class="why"><span class="word">{status}</span> {reason}{then}</span></li>\n"""
+    then = (
+        html(' <span class="dim">({} in run {})</span>', duration(first.seconds), stage.facts["run"])
+        if first
+        else EMPTY
+    )
     return html(
         row, status=stage.status, mark=MARKS[stage.status], name=stage.name, reason=stage.reason,
         time=duration(stage.seconds) if ran else "", bar=bar(start, length, stage.status, said, ticks),
+        then=then,
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from slipway.policy.finding import Finding
 from slipway.stages.base import Context, Outcome, Stage, failed, timed_out
 from slipway.tools import compose, docker, environments, process
 from slipway.tools.compose import Project
+from slipway.tools.pytest import NAMED, Now
 
 PLUGIN = Path(__file__).parent.parent / "plugin"
 
@@ -24,8 +25,9 @@ def project(context: Context, image: str) -> Project:
     """The compose project of this run; its name is the run's, so that two runs share nothing."""
     variables = {**context.images.variables, "SLIPWAY_IMAGE": image}
     return Project(
-        context.root, f"slipway-test-{context.run_id}", variables, context.settings.integration.compose, log=context.log
-    )
+        context.root, f"slipway-test-{context.run_id}", variables, context.settings.integration.compose,
+        log=context.log, doing=context.doing,
+    )  # fmt: skip
 
 
 def wanted(context: Context) -> bool:
@@ -70,12 +72,12 @@ async def _services(context: Context) -> None:
 
 
 async def run(context: Context) -> Outcome:
+    settings = context.settings.integration
     if not wanted(context):
-        settings = context.settings.integration
         return Outcome("skipped", f"no {settings.tests} or no {settings.compose}")
     python: Path = await context.prepared()
     stack = project(context, context.reference)
-    limit = seconds(context.settings.integration.timeout)
+    limit = seconds(settings.timeout)
     context.doing("waiting for the stack to be healthy")
     up = await stack("up", "--detach", "--wait", "--wait-timeout", "90", timeout=limit)
     ill = await stack.ill()
@@ -88,13 +90,14 @@ async def run(context: Context) -> Outcome:
         )
     reports = context.folder / "integration"
     reports.mkdir(exist_ok=True)
+    now = Now(context.doing)
     done = await process.run(
-        python, "-m", "pytest", context.settings.integration.tests, "-p", "slipway_pytest",
-        f"--junitxml={reports}/junit.xml",
-        cwd=context.root, log=context.log, timeout=limit, on_line=lambda line: context.doing(line.strip()[:80]),
+        python, "-m", "pytest", settings.tests, "-p", "slipway_pytest",
+        f"--junitxml={reports}/junit.xml", *NAMED,
+        cwd=context.root, log=context.log, timeout=limit, on_line=now, on_part=now,
         env={
             "SLIPWAY_IMAGE": context.reference, "SLIPWAY_COMPOSE_PROJECT": stack.name,
-            "SLIPWAY_COMPOSE_FILE": context.settings.integration.compose, "PYTHONPATH": str(PLUGIN),
+            "SLIPWAY_COMPOSE_FILE": settings.compose, "PYTHONPATH": str(PLUGIN),
             "PYTHONDONTWRITEBYTECODE": "1", **context.images.variables,
         },
     )  # fmt: skip
@@ -104,7 +107,7 @@ async def run(context: Context) -> Outcome:
         return Outcome("passed", f"{results.summary()} on {short(context.digest)}", facts=facts)
     await _append_logs(context, stack)
     if done.timed_out:
-        summary = f"the integration tests took longer than {context.settings.integration.timeout} and were ended"
+        summary = f"the integration tests took longer than {settings.timeout} and were ended{now.at}"
         return timed_out(summary, *results.findings, mend="see the log for the test that hangs", **facts)
     if not results.total:
         if done.code == 5:

@@ -115,4 +115,5 @@ async def _compose(context: Context, name: str, settings: DeployTable) -> Compos
     return ComposeTarget(
         context.root, project, file, understood, settings.service or "web", settings.migrate,
         settings.address, variables, port, context.log, settings.secrets == "generate",
+        context.doing,
     )  # fmt: skip

@@ -25,7 +25,8 @@ async def prepare(context: Context) -> None:
     """Have the local registry up while the image builds."""
     if local(context):
         context.doing("starting the local registry")
-        await registry.ensure(context.settings.publish.registry_port, context.images.registry, project_id(context.root))
+        port, image = context.settings.publish.registry_port, context.images.registry
+        await registry.ensure(port, image, project_id(context.root), context.doing)
 
 
 async def run(context: Context) -> Outcome:

@@ -13,8 +13,10 @@ from slipway.stages.base import Context, Outcome, Stage, failed, timed_out
 from slipway.tools import buildx
 from slipway.tools.buildx import Progress
 from slipway.tools.container import Box
+from slipway.tools.pytest import Now
 
-REPORTS = "/reports"
+REPORTS = test_in_image.REPORTS
+OPTIONS = test_in_image.OPTIONS
 
 
 def has_target(context: Context) -> bool:
@@ -63,19 +65,20 @@ async def run(context: Context) -> Outcome:
     else:
         await context.prepared()
         command = context.settings.test.command
-        box = Box(image_name(context), tuple(command.split()), {"PYTEST_ADDOPTS": f"--junitxml={REPORTS}/junit.xml"})
+        box = Box(image_name(context), tuple(command.split()), {"PYTEST_ADDOPTS": OPTIONS})
     reports = context.folder / "test"
     reports.mkdir(exist_ok=True)
+    now = Now(context.doing)
     done = await box.run(
-        context.labels, timeout=seconds(context.settings.test.timeout), log=context.log,
-        on_line=lambda line: context.doing(_current(line)), take={REPORTS: reports},
+        context.labels, timeout=seconds(context.settings.test.timeout), log=context.log, on_text=now,
+        take={REPORTS: reports},
     )  # fmt: skip
     results = junit.read(reports)
     facts = _facts(reports, results)
     if done.timed_out:
         return timed_out(
-            f"the unit tests took longer than {context.settings.test.timeout} and were ended", *results.findings,
-            mend="find the test that hangs in the log, or raise [test] timeout", **facts,
+            f"the unit tests took longer than {context.settings.test.timeout} and were ended{now.at}",
+            *results.findings, mend="see the log for the test that hangs, or raise [test] timeout", **facts,
         )  # fmt: skip
     if done.code == 5 and not results.total:
         return failed("pytest collected no test", mend="name files test_*.py and functions test_*", **facts)
@@ -93,10 +96,6 @@ def _facts(reports: Path, results: junit.Results) -> dict[str, Any]:
     facts: dict[str, Any] = {"tests": results.total, "slowest": results.slowest}
     coverage = junit.coverage(reports / "coverage.xml")
     return facts | ({"coverage": coverage} if coverage is not None else {})
-
-
-def _current(line: str) -> str:
-    return line.strip()[:80]
 
 
 STAGE = Stage("test", ("build",), run, key, prepare)

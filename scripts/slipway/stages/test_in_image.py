@@ -13,8 +13,11 @@ from slipway.image import context as build_context
 from slipway.stages.base import Context
 from slipway.tools import provision
 from slipway.tools.container import Box
+from slipway.tools.pytest import NAMED
 
 PYTEST = Path(__file__).parent.parent / "tools" / "pytest.txt"  # hash-pinned
+REPORTS = "/reports"
+OPTIONS = f"--junitxml={REPORTS}/junit.xml {' '.join(NAMED)}"  # of pytest, however it is called
 _ABOUT = "import json,sys,platform;print(json.dumps([platform.python_version(),sys.platform,platform.libc_ver()[0]]))"
 
 
@@ -47,9 +50,9 @@ async def box(context: Context) -> Box | None:
         {
             "PYTHONPATH": f"{await _workdir(context)}:/slipway-packages",
             "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTEST_ADDOPTS": "--junitxml=/reports/junit.xml",
+            "PYTEST_ADDOPTS": OPTIONS,
         },
-        bring=((packages, "/slipway-packages"), (tests, "/slipway-tests"), (_empty(context), "/reports")),
+        bring=((packages, "/slipway-packages"), (tests, "/slipway-tests"), (_empty(context), REPORTS)),
         user="0:0",  # the reports folder is made by the copy and belongs to root
         entrypoint="python",
     )

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,25 @@ def reason(done: Finished) -> str:
     return (decisive or lines or [done.last_line()])[-1]
 
 
+_PULL = re.compile(r"\s*(?:Image )?(?P<name>\S+) (?P<state>Pulling|Pulled|Error.*)\s*")
+
+
+class Pulls:
+    """Takes compose's lines, and says which images are being pulled: of services, or by name, as compose calls them."""
+
+    def __init__(self, doing: Callable[[str], None]):
+        self._doing, self._pulling = doing, list[str]()
+
+    def __call__(self, line: str) -> None:
+        if not (found := _PULL.fullmatch(line)):
+            return
+        if found["state"] == "Pulling":
+            self._pulling.append(found["name"])
+        elif found["name"] in self._pulling:
+            self._pulling.remove(found["name"])
+        self._doing(f"pulling {', '.join(self._pulling)}" if self._pulling else "starting what was pulled")
+
+
 @dataclass(frozen=True)
 class Project:
     """One compose project: a file, a name and its variables."""
@@ -51,6 +71,7 @@ class Project:
     file: str = ""
     model: str = ""  # JSON, where there is no file
     log: Path | None = None
+    doing: Callable[[str], None] = lambda _: None
 
     async def __call__(self, *args: str, timeout: float = 60) -> Finished:
         source = self.file or "-"
@@ -58,6 +79,7 @@ class Project:
             "compose", "--ansi", "never", "--progress", "plain", "--file", source, "--project-name", self.name,
             "--project-directory", os.fspath(self.root), *args,
             cwd=self.root, env=self.variables, stdin=self.model or None, timeout=timeout, log=self.log,
+            on_line=Pulls(self.doing),
         )  # fmt: skip
 
     async def ill(self) -> list[str]:

@@ -29,13 +29,14 @@ class Box:
         *,
         timeout: float,
         log: Path,
-        on_line: Callable[[str], None] | None = None,
+        on_text: Callable[[str], None] | None = None,
         take: Mapping[str, Path] | None = None,
     ) -> Finished:
         """Run it and remove it, whatever happens.
 
         Args:
             timeout: seconds for the command; it is then killed and the result says `timed_out`.
+            on_text: called with each line, and with what there is of one that has not ended yet.
             take: folder there → folder here, copied out after the end; a missing one is no error.
 
         Raises:
@@ -57,7 +58,7 @@ class Box:
                 copied = await docker("cp", f"{here}/.", f"{name}:{there}")
                 if not copied.ok:
                     raise Broken(f"{here} could not be copied into the container: {copied.last_line()}")
-            done = await docker("start", "--attach", name, timeout=timeout, log=log, on_line=on_line)
+            done = await docker("start", "--attach", name, timeout=timeout, log=log, on_line=on_text, on_part=on_text)
             if done.timed_out:
                 await docker("kill", name)
             for there, here in (take or {}).items():

@@ -46,6 +46,7 @@ async def run(
     env: Mapping[str, str] | None = None,
     log: Path | None = None,
     on_line: Callable[[str], None] | None = None,
+    on_part: Callable[[str], None] | None = None,
     stdin: str | bytes | None = None,
 ) -> Finished:
     """Run one command to its end and return what it said and its exit code.
@@ -57,6 +58,7 @@ async def run(
         env: variables over those of this process; a value of "" removes nothing, it sets the empty string.
         log: a file to which both streams are appended as they come.
         on_line: called with each line of both streams as it comes.
+        on_part: called with what there is of a line that has not ended yet, 4,000 bytes at most.
         stdin: text handed over; without it the process reads end-of-file at once.
 
     Raises:
@@ -78,7 +80,8 @@ async def run(
             start_new_session=True,
         )
         assert process.stdout and process.stderr
-        readers = [_read(process.stdout, out, sink, on_line), _read(process.stderr, err, sink, on_line)]
+        streams = ((process.stdout, out), (process.stderr, err))
+        readers = [_read(stream, into, sink, on_line, on_part) for stream, into in streams]
         if stdin is not None:
             readers.append(_write(process, stdin.encode() if isinstance(stdin, str) else stdin))
         work = asyncio.gather(*readers, process.wait())
@@ -128,7 +131,11 @@ def _opened(log: Path | None) -> contextlib.AbstractContextManager[IO[bytes] | N
 
 
 async def _read(
-    stream: asyncio.StreamReader, into: list[bytes], sink: object, on_line: Callable[[str], None] | None
+    stream: asyncio.StreamReader,
+    into: list[bytes],
+    sink: object,
+    on_line: Callable[[str], None] | None,
+    on_part: Callable[[str], None] | None,
 ) -> None:
     pending = b""
     while chunk := await stream.read(65536):
@@ -141,6 +148,8 @@ async def _read(
             *lines, pending = (pending + chunk).split(b"\n")
             for line in lines:
                 on_line(line.decode(errors="replace"))
+            if on_part and pending:
+                on_part(pending[:4000].decode(errors="replace"))
     if on_line and pending:
         on_line(pending.decode(errors="replace"))
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from slipway.errors import NotReady
@@ -17,12 +17,13 @@ KINDS = ("oci.image.manifest", "oci.image.index", "docker.distribution.manifest"
 ACCEPT = ", ".join(f"application/vnd.{kind}.{'v1' if kind.startswith('oci') else 'v2'}+json" for kind in KINDS)
 
 
-async def ensure(port: int, image: str, project: str) -> None:
+async def ensure(port: int, image: str, project: str, doing: Callable[[str], None] = lambda _: None) -> None:
     """Have the local registry answer on 127.0.0.1:`port`; it stays up from run to run; see `unused`.
 
     Args:
         image: the registry's image.
         project: who starts it; others just use it.
+        doing: told that the image is pulled first, where it is.
 
     Raises:
         NotReady: the port is taken by something else, or the registry does not come up.
@@ -37,11 +38,17 @@ async def ensure(port: int, image: str, project: str) -> None:
             f"port {port} on 127.0.0.1 is taken, and not by Slipway's registry. "
             "Choose another: SLIPWAY_PUBLISH_REGISTRY_PORT, or [publish] registry-port."
         )
+
+    def heard(line: str) -> None:
+        if line.startswith("Unable to find image"):
+            doing(f"pulling {image.partition('@')[0]}")
+
     done = await docker(
         "run", "--detach", "--init", "--restart", "no", "--name", f"{NAME}-{port}", "--label", ROLE,
         "--label", f"{STARTER}={project}", "--publish", f"127.0.0.1:{port}:5000",
         "--volume", f"{NAME}-{port}:/var/lib/registry", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL",
         "--env", "REGISTRY_STORAGE_DELETE_ENABLED=true", image, timeout=300,
+        on_line=heard,
     )  # fmt: skip
     # Already in use: another run starts it at this moment, and this one waits for it.
     if not done.ok and "is already in use" not in done.err:

@@ -53,6 +53,33 @@ def test_tests_run_in_the_built_image_with_pytest_beside_it(
     assert red.stage("build")["status"] in ("reused", "passed")
 
 
+HANGS = "import time\n\n\ndef test_quick():\n    pass\n\n\ndef test_hangs():\n    time.sleep(600)\n"
+
+
+def test_a_test_is_named_while_it_runs_and_where_it_was_ended(
+    project: Callable[..., Project], base_images: dict[str, str]
+) -> None:
+    """In the image, without anything of ours in it; and on the host."""
+    limits = '[test]\ntimeout = "4s"\n[integration]\ntimeout = "8s"\n'
+    shop = bare(project, base_images, **{"tests/test_shop.py": HANGS, "slipway.toml": limits})
+    run = shop.start("test")
+    run.seen("test", "stage-doing", "test_hangs in test_shop.py")
+    done = run.end()
+    assert done.code == 7, done.text
+    assert (
+        done.stage("test")["reason"] == "the unit tests took longer than 4s and were ended at test_shop.py::test_hangs"
+    )
+    assert "test_shop.py::test_quick PASSED" in shop.log("test"), "the log names every test"
+
+    shop.write("docker-compose.test.yml", STACK)
+    shop.write("tests/integration/test_it.py", HANGS)
+    run = shop.start("integration", "--skip", "test")
+    run.seen("integration", "stage-doing", "test_hangs in test_it.py")
+    done = run.end()
+    assert done.code == 7, done.text
+    assert done.stage("integration")["reason"].endswith("took longer than 8s and were ended at test_it.py::test_hangs")
+
+
 def test_without_a_bake_file_the_dockerfile_takes_its_images_as_arguments(
     project: Callable[..., Project], base_images: dict[str, str]
 ) -> None:

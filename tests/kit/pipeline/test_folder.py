@@ -51,6 +51,27 @@ def test_the_oldest_runs_go(tmp_path: Path) -> None:
     assert len(left) == folder.KEPT and left[-1] == name and left[0] == "20200006"
 
 
+def test_what_is_still_reused_stays_and_no_more_than_that(tmp_path: Path) -> None:
+    """Where a stage really ran: named by a run that stays, or by what the next run would reuse."""
+    state = folder.state_folder(tmp_path)
+    runs = [state / "runs" / f"2020{number:04}" for number in range(folder.KEPT + 5)]
+    for run in runs:
+        run.mkdir()
+    (runs[0] / "lint.log").write_text("said once\n")
+    (runs[-1] / "result.json").write_text(f'{{"stages": [{{"facts": {{"run": "{runs[0].name}"}}}}]}}')
+    (runs[1] / "result.json").write_text(f'{{"facts": {{"run": "{runs[4].name}"}}}}')  # itself too old to count
+    (state / "reuse").mkdir()
+    (state / "reuse" / "scan.json").write_text(f'{{"run": "{runs[2].name}"}}')
+    folder.fresh(state)
+    assert [run.name for run in runs[:7] if run.exists()] == ["20200000", "20200002", "20200006"]
+    assert (runs[0] / "lint.log").read_text() == "said once\n"
+
+    (state / "reuse" / "scan.json").unlink()
+    (runs[-1] / "result.json").unlink()
+    folder.fresh(state)
+    assert len(list((state / "runs").iterdir())) == folder.KEPT
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_the_lock_names_its_holder_and_goes_with_it(tmp_path: Path, number: int) -> None:
     state = folder.state_folder(tmp_path)

@@ -80,10 +80,12 @@ def look(browser: Browser) -> Iterator[Any]:
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a run with something in each section."""
     root = tmp_path_factory.mktemp("shop")
-    left.write(root, left.result(1, left.stages(layers=[("sha256:" + "a" * 64, 40_000_000, "base")])))
+    first = left.result(1, left.stages(layers=[("sha256:" + "a" * 64, 40_000_000, "base")]))
+    left.write(root, first)
     bad = left.stages(scan_findings=FINDINGS)
     more = (
-        StageResult(name="lint", status="reused", seconds=0, started=0, reason="3 files clean"),
+        StageResult(name="lint", status="reused", seconds=0, started=0, reason="3 files clean",
+                    facts={"run": first.id}),
         StageResult(name="scan", status="failed", seconds=1.9, started=2.1, reason="2 findings stop this image",
                     findings=FINDINGS, mend="uv add 'gunicorn>=22'; add .env to .dockerignore"),
         StageResult(name="integration", status="broken", seconds=3.1, started=2.2, reason="the stack did not come up"),

@@ -10,11 +10,14 @@ from report import left
 from slipway.pipeline.result import StageResult
 from slipway.policy.finding import Finding
 from slipway.report import excerpt
+from slipway.tools.pytest import NAMED
 
 TESTS = """
 import pytest
-@pytest.mark.parametrize("n", range(60))
+@pytest.mark.parametrize("n", range(60), ids="number {}".format)
 def test_many(n): pass
+@pytest.mark.skip(reason="no reason")
+def test_left_out(): pass
 def test_bad():
     print("what it printed")
     assert 1 + 1 == 3
@@ -45,12 +48,12 @@ web-1  | ModuleNotFoundError: No module named 'flask'
 """
 
 
-@pytest.fixture(scope="module")
-def pytest_log(tmp_path_factory: pytest.TempPathFactory) -> str:
+@pytest.fixture(scope="module", params=[(), NAMED], ids=["dots", "names"])
+def pytest_log(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """What the real pytest prints of a test that fails among many, with coverage's table as pytest-cov adds it."""
     folder = tmp_path_factory.mktemp("log")
     (folder / "test_it.py").write_text(TESTS)
-    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=yes", str(folder)]
+    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=yes", *request.param, str(folder)]
     said = subprocess.run(words, cwd=folder, check=False, capture_output=True, text=True).stdout
     table = "===== tests coverage =====\nName  Stmts  Miss\n" + "app.py  10  1\n" * 30 + "TOTAL 300 30\n"
     at = said.index("\x1b[36m\x1b[1m=") if "\x1b[36m\x1b[1m=" in said else said.index("=", said.index("assert 1 + 1"))
@@ -62,8 +65,15 @@ def test_a_failing_test(pytest_log: str) -> None:
     assert len(lines) <= excerpt.LINES
     text = "\n".join(lines)
     assert "E       assert (1 + 1) == 3" in text and "what it printed" in text
-    for noise in ("\x1b", "%]", "TOTAL", "app.py", "short test summary", "test session starts"):
+    for noise in ("\x1b", "%]", "TOTAL", "app.py", "short test summary", "test session starts", "PASSED", "SKIPPED"):
         assert noise not in text, noise
+
+
+def test_a_test_that_hung_is_the_last_line_and_those_before_it_are_left_out(pytest_log: str) -> None:
+    """A container that was killed said nothing of failures."""
+    cut = pytest_log[: pytest_log.index("test_bad")] + "test_bad " if "test_bad FAILED" in pytest_log else ""
+    lines = excerpt.relevant(cut)
+    assert lines[-1:] == (["test_it.py::test_bad"] if cut else []) and len(lines) <= 8, lines
 
 
 def test_a_failing_build() -> None:

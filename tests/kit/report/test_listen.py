@@ -1,11 +1,8 @@
 """How a run is shown where: a real terminal and Ctrl-C, a dumb one, a pipe, a pipe whose reader has gone."""
 
-import contextlib
 import json
 import os
-import pty
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -14,96 +11,24 @@ import time
 from pathlib import Path
 
 import pytest
-from report import left
+from report import left, real
+from report.real import Terminal, cursor_is_shown, linter
 
+from slipway.cli import main
+from slipway.pipeline import folder
 from slipway.pipeline.result import Event, Kind
 from slipway.report import listen
-
-# Takes hadolint's place: it has the right version, and all the time in the world.
-SLOW = """#!{python}
-import sys, time
-if "--version" in sys.argv:
-    print("Haskell Dockerfile Linter 2.15.1")
-else:
-    open({up!r}, "w").close()
-    time.sleep({seconds})
-    print("[]")
-"""
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project to lint, on a machine with its own cache, and a clean environment."""
-    root = tmp_path / "shop"
-    root.mkdir()
-    (root / "Dockerfile").write_text('FROM scratch\nCMD ["x"]\n')
-    for name in ("CI", "GITHUB_ACTIONS", "NO_COLOR", "FORCE_COLOR", "MAKELEVEL", "COLUMNS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("TERM", "xterm-256color")
-    monkeypatch.setenv("SLIPWAY_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-engine.sock")
-    return root
-
-
-def linter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float) -> Path:
-    """A hadolint that takes this long; returns the file that it makes when it is at work."""
-    binary, up = tmp_path / "bin" / "hadolint", tmp_path / "up"
-    binary.parent.mkdir()
-    binary.write_text(SLOW.format(python=sys.executable, up=str(up), seconds=seconds))
-    binary.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{binary.parent}{os.pathsep}{os.environ['PATH']}")
-    return up
+    """A project to lint."""
+    return real.project(tmp_path, monkeypatch)
 
 
 def words(root: Path, *more: str) -> list[str]:
     """A run of lint alone."""
     return [sys.executable, "-m", "slipway", "run", "lint", "-C", str(root), *more]
-
-
-class Terminal:
-    """A real terminal with a process in its foreground."""
-
-    def __init__(self, command: list[str]):
-        self.pid, self.master = pty.fork()
-        if not self.pid:
-            # Not execv: GNU readline puts COLUMNS into the process behind the back of os.environ.
-            os.execve(command[0], command, os.environ)
-        termios.tcsetwinsize(self.master, (40, 100))
-        self.before = termios.tcgetattr(self.master)
-        self.shown = b""
-
-    def read(self) -> bool:
-        """Take what it shows; False once it has ended."""
-        try:
-            chunk = os.read(self.master, 65536)
-        except OSError:
-            return False
-        self.shown += chunk
-        return bool(chunk)
-
-    def press(self, keys: bytes) -> None:
-        """Type, and read for a moment: a Ctrl-C makes the terminal forget what nobody has read yet."""
-        with contextlib.suppress(OSError):  # it may have ended by now
-            os.write(self.master, keys)
-        end = time.monotonic() + 0.05
-        while (left := end - time.monotonic()) > 0 and select.select([self.master], [], [], left)[0] and self.read():
-            pass
-
-    def end(self) -> tuple[int, str]:
-        """Its exit code, and all that it showed."""
-        while self.read():
-            pass
-        after = termios.tcgetattr(self.master)
-        assert after == self.before, "the terminal's settings were changed"
-        _, status = os.waitpid(self.pid, 0)
-        os.close(self.master)
-        return os.waitstatus_to_exitcode(status), self.shown.decode()
-
-
-def cursor_is_shown(text: str) -> bool:
-    """Whether the last word on the cursor was to show it."""
-    said = re.findall(r"\x1b\[\?25([lh])", text)
-    return not said or said[-1] == "h"
 
 
 def test_a_run_on_a_terminal(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,6 +70,7 @@ def test_ctrl_c_on_a_terminal(project: Path, tmp_path: Path, monkeypatch: pytest
     assert "interrupted; what this run had started is removed" in text
     assert "Traceback" not in text and text.replace("^C", "").endswith("\r\n")
     assert json.loads((project / ".slipway" / "latest" / "result.json").read_text())["status"] == "cancelled"
+    assert "shop: cancelled" in (project / ".slipway" / "latest" / "report.html").read_text()
     assert not [p for p in Path("/proc").glob("[0-9]*/cmdline") if str(tmp_path / "bin").encode() in _read(p)]
 
 
@@ -191,13 +117,13 @@ def test_without_room_for_the_page_the_verdict_is_the_same(tmp_path: Path, monke
     seen = []
     monkeypatch.setattr(listen.page, "write", full)
     run = left.result(1, left.stages())
-    folder = left.write(tmp_path, run)
+    written = left.write(tmp_path, run)
     monkeypatch.setattr(listen, "_write_json", seen.append)
     event = Event(kind=Kind.RUN_FINISHED, run=run)
     with listen.listener(tmp_path, True) as emit:
         emit(event)
     assert seen == [event]
-    assert not listen.left(tmp_path, folder).page
+    assert not listen.left(tmp_path, written).page
 
 
 def test_a_pipe_gets_plain_lines(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,3 +169,23 @@ def test_sigterm_is_an_orderly_end_too(project: Path, tmp_path: Path, monkeypatc
     run.send_signal(signal.SIGTERM)
     out, _ = run.communicate(timeout=10)
     assert run.returncode == 130 and "interrupted" in out
+
+
+@pytest.mark.engine
+def test_the_page_of_a_run_far_from_the_one_that_it_reuses_still_has_its_log(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    linter(tmp_path, monkeypatch, 0)
+    monkeypatch.delenv("DOCKER_HOST")
+    monkeypatch.setattr(folder, "KEPT", 2)
+    ids = []
+    for _ in range(5):
+        with pytest.raises(SystemExit, match="0"):
+            main(["run", "lint", "-C", str(project)])
+        ids.append((project / ".slipway" / "latest").resolve().name)
+        # In one process nothing else tells two runs of one second apart.
+        time.sleep(1.05)
+    kept = [path.name for path in (project / ".slipway" / "runs").iterdir()]
+    assert sorted(kept) == [ids[0], *ids[-2:]], "that which linted, and the last two"
+    said = (project / ".slipway" / "runs" / ids[0] / "lint.log").read_text().splitlines()[0]
+    assert said and said in (project / ".slipway" / "latest" / "report.html").read_text()

@@ -193,6 +193,9 @@ def test_what_a_reused_stage_left_is_in_the_run_it_comes_from(tmp_path: Path) ->
     )
     again = left.write(tmp_path, left.result(2, reused))
     assert "test_once" in rendered(again) and "said once" in rendered(again)
+    text = re.sub(r"\s+", " ", Reader(rendered(again)).text)
+    assert f"✔test reused (1.8 s in run {first.id})" in text, "and how long it took"
+    assert f"in run {first.id}" not in Reader(rendered(again.parent / first.id)).text
     for path in (tmp_path / ".slipway" / "runs" / first.id).rglob("*.*"):
         path.unlink()
     text = rendered(again)

@@ -111,6 +111,33 @@ def test_the_token_is_in_no_log_and_in_no_artifact(delivered: Delivered) -> None
     ]
 
 
+# Of a stage that ran before the integration tests: how long it took, its log, its tests, what was found.
+EARLIER = (
+    " s in run ",
+    "/lint.log",
+    "/build.log",
+    "/test.log",
+    "/scan.log",
+    "All 1 test",
+    "Software bill of materials",
+)
+
+
+def page(shop: Shop) -> str:
+    """The page that was kept last."""
+    folders = (shop.state / "artifacts").glob("*/*")
+    (found,) = [one for one in folders if "slipway-page-" in (one / "meta.json").read_text()]
+    with zipfile.ZipFile(found / "a.zip") as archive:
+        return archive.read("report.html").decode()
+
+
+def test_the_kept_page_shows_the_whole_of_it(delivered: Delivered) -> None:
+    text = page(delivered.shop)
+    assert "1 passed on sha256:" in text and "/integration.log" in text
+    assert [name for name in EARLIER if name not in text] == []
+    assert text.count(" s in run ") == 4, "lint, build, test and scan were done once"
+
+
 DOWN = {"*": "skipped", "": "failure"}
 GUNICORN = "gunicorn-20.1.0.dist-info"
 RED = {
@@ -141,16 +168,15 @@ def test_red_before_anything_is_handed_over(bench: Bench, files: dict[str, str],
     before = dict.fromkeys(("0", "1", "2", "cache", "restored"), "success")
     run.check(
         {
-            "verify/verify": {**DOWN, **before, "image": "failure", "report": "success"},
+            "verify/verify": {**DOWN, **before, "image": "failure", "report": "success", "11": "success"},
             "publish/publish": "never",
             "deploy/deploy": "never",
         }
     )
     found = annotations(run, "verify/verify")
     assert all(text in found for text in said), found
-    assert [r["upload"] for r in run.records("artifacts.jsonl")] and not any(
-        "findings" not in r["upload"] for r in run.records("artifacts.jsonl")
-    ), "the findings are kept, the image is not handed over"
+    kept = [r["upload"].split("-")[1] for r in run.records("artifacts.jsonl")]
+    assert kept == ["findings", "page"], "these are kept, the image is not handed over"
     nothing_pushed(bench)
 
 
@@ -159,12 +185,15 @@ def test_an_ill_stack(bench: Bench, files: dict[str, str]) -> None:
     run = bench.deliver(shop, sha)
     run.check(
         {
-            "verify/verify": VERIFIED | {"": "failure", "integration": "failure", "11": "skipped"},
+            "verify/verify": VERIFIED | {"": "failure", "integration": "failure", "12": "skipped"},
             "publish/publish": "never",
             "deploy/deploy": "never",
         }
     )
     assert "web" in annotations(run, "verify/verify")
+    text = page(shop)
+    assert "integration</b>" in text and "the stack did not become healthy" in text
+    assert [name for name in EARLIER if name not in text] == [], "what went well before it is there all the same"
     nothing_pushed(bench)
 
 
@@ -187,7 +216,7 @@ def test_a_fork(bench: Bench, files: dict[str, str]) -> None:
     run = bench.deliver(shop, sha, "pull_request", fork=True)
     run.check(
         {
-            "verify/verify": VERIFIED | {"layout": "skipped", "11": "skipped"},
+            "verify/verify": VERIFIED | {"layout": "skipped", "12": "skipped"},
             "publish/publish": "skipped",
             "deploy/deploy": "skipped",
         }

@@ -34,7 +34,8 @@ CACHE = {
     "path": "$RUNNER_TEMP/layers", "key": "layers-amd64-1", "restore-keys": "layers-amd64-",
     "from": "type=local,src=x", "to": "type=local,dest=y", "restore": "true", "save": "true",
 }  # fmt: skip
-REPORTS = {".slipway/findings.sarif": SARIF, ".slipway/latest/report.html": "<!DOCTYPE html>"}
+REPORTS = {".slipway/findings.sarif": SARIF, ".slipway/latest/report.html": "<!DOCTYPE html> until the scan"}
+PAGE = {".slipway/latest/report.html": "<!DOCTYPE html> with the integration tests"}
 ANSWERS: dict[str, dict[str, Any]] = {
     "ci cache": {"outputs": CACHE},
     "run lint build test scan": {
@@ -43,6 +44,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     },
     "run": STAGE,
     "run integration": {"outputs": {"status": "passed"}},
+    "run --until integration": {"outputs": {"status": "passed"}, "files": PAGE},
     "ci publish": {
         "needs": {"packages": "write"},
         "outputs": {"name": "ghcr.io/acme/shop", "digest": DIGEST, "attest": "true", "sbom": "$RUNNER_TEMP/sbom.json"},
@@ -126,7 +128,8 @@ def of(root: Path = places.REPOSITORY) -> list[Scenario]:
         Scenario("verify-fork", "verify", event="pull_request", fork=True),
         Scenario("verify-failing", "verify", answers=RED_LINT),
         Scenario("verify-not-ready", "verify", answers={"run lint": {"exit": 3}}),
-        Scenario("verify-integration-failing", "verify", answers={"run integration": FAILED}),
+        Scenario("verify-integration-failing", "verify", answers={
+            "run --until integration": {**FAILED, "files": PAGE}}),
         Scenario("publish-defaults", "publish", inputs=READY, artifacts=LAYOUT),
         Scenario(
             "publish-all-set", "publish", artifacts=LAYOUT, secrets=AUTH,
