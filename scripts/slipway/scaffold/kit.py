@@ -16,7 +16,7 @@ from slipway.tools import process
 from slipway.workflows.check import installed_kit
 
 CALLABLE = (
-    "lint", "test", "build", "scan", "integration", "verify", "publish", "deploy", "code-scanning", "rescan",
+    "lint", "test", "build", "scan", "integration", "verify", "publish", "deploy", "preview", "code-scanning", "rescan",
 )  # fmt: skip
 # What a copy holds: the command, and what callers refer to.
 PARTS = ("scripts/", ".github/actions/", *(f".github/workflows/{name}.yml" for name in CALLABLE))
