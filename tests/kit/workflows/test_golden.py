@@ -19,7 +19,7 @@ def test_golden_table() -> None:
 
 
 def test_the_files_of_the_design_are_there() -> None:
-    wanted = {*STAGES, "verify", "publish", "deploy", "code-scanning", "rescan", "ci", "kit", "release"}
+    wanted = {*STAGES, "verify", "publish", "deploy", "preview", "code-scanning", "rescan", "ci", "kit", "release"}
     wanted |= set(golden.ONLY_ON_GITHUB)
     assert wanted <= {name.removesuffix(".yml") for name in FILES}
 
