@@ -70,7 +70,7 @@ def test_a_project_that_is_one_folder_of_its_repository(tmp_path: Path, monkeypa
 def test_output_of_tools_stands_between_stop_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "lint.log").write_text("::error::pwned\n::add-mask::x\n")
     result = stage()
-    Runner(tmp_path)._say(*Runner(tmp_path)._stage(StageResult(**{**_fields(result), "log": "lint.log"})))
+    Runner(tmp_path)._say(*Runner(tmp_path)._stage(StageResult(**{**_fields(result), "log": "lint.log"}), ""))
     group, stop, *body, resume, end = capsys.readouterr().out.splitlines()
     assert group.startswith("::group::") and end == "::endgroup::"
     token = stop.removeprefix("::stop-commands::")
