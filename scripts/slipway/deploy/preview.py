@@ -5,7 +5,6 @@ variables, the address of its database among them. Render has no list of preview
 by its name, and by the service that it is a copy of.
 """
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,6 +42,10 @@ class Preview(Render):
         self.service, self.known = str(service.get("id") or ""), service
         self.url = str(self._details.get("url") or "")
 
+    @property
+    def where(self) -> str:
+        return super().where or "https://dashboard.render.com, the service's previews"
+
     async def _look(self) -> None:
         if not self.service:
             await self._find()
@@ -73,9 +76,9 @@ class Preview(Render):
             return str(sent.get("deployId") or "")
 
     async def abandon(self, previous: str) -> None:
-        with contextlib.suppress(SlipwayError):  # it may have ended; what is left behind counts
+        if previous:
             await super().abandon(previous)
-        if not previous:
+        else:
             await self.remove()
 
     async def stop(self) -> bool:

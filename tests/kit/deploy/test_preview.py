@@ -123,6 +123,19 @@ def test_an_interrupted_one_is_taken_away(place: Place) -> None:
     assert place.fake.previews == [] and place.serves == OLD
 
 
+def test_where_nobody_knows_whether_it_was_made_people_are_told_where_to_look(place: Place) -> None:
+    def lose(request: Request, inner: Any) -> Reply:
+        if request.path.endswith("/preview"):
+            raise Dropped
+        return inner(request)
+
+    place.faults = [lose]
+    target = preview(place)
+    report = place.roll(target=target)
+    assert report.result is Result.NEEDS_HUMAN and "does not show it" in report.reason
+    assert place.fake.previews == [] and target.where.startswith("https://dashboard.render.com")
+
+
 def test_one_that_was_deleted_though_the_answer_was_lost(place: Place) -> None:
     place.roll(target=preview(place))
 
