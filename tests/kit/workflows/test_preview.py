@@ -2,6 +2,7 @@
 played here, before a GitHub that refuses what a job's token lacks."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,38 +21,6 @@ from slipway.deploy.fakes.render import FakeRender
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(400)]
 KEY = "rnd_aPreviewsKey0123456789"
-CALLER = """\
-name: Previews
-on: {pull_request: {types: [opened, synchronize, reopened, closed]}}
-permissions: {}
-jobs:
-  verify:
-    if: github.event.action != 'closed'
-    uses: $/.github/workflows/verify.yml
-    permissions: {contents: read}
-    with: {image: IMAGE, scan-database: DATABASE, hand-over: true}
-  publish:
-    needs: verify
-    if: github.event.pull_request.head.repo.full_name == github.repository
-    uses: $/.github/workflows/publish.yml
-    permissions: {contents: read, packages: write, id-token: write, attestations: write}
-    with:
-      image: IMAGE
-      digest: ${{ needs.verify.outputs.digest }}
-      artifact-id: ${{ needs.verify.outputs.artifact-id }}
-  preview:
-    needs: publish
-    uses: $/.github/workflows/preview.yml
-    permissions: {contents: read, packages: read, attestations: read, pull-requests: write}
-    with: {environment: staging, image: "${{ needs.publish.outputs.image }}", provenance: never}
-    secrets: {render-api-key: "${{ secrets.RENDER_API_KEY }}"}
-  remove:
-    if: github.event.action == 'closed' && github.event.pull_request.head.repo.full_name == github.repository
-    uses: $/.github/workflows/preview.yml
-    permissions: {contents: read, packages: read, attestations: read, pull-requests: write}
-    with: {environment: staging, remove: true}
-    secrets: {render-api-key: "${{ secrets.RENDER_API_KEY }}"}
-"""
 SETTINGS = """
 [deploy.staging]
 target = "render"
@@ -61,6 +30,22 @@ health = "/readyz"
 version = "/version"
 deadline = "2m"
 """
+
+
+def caller(image: str, database: Path) -> str:
+    """The workflow of previews.md, with this kit, the registry and the database of the test."""
+    guide = (places.REPOSITORY / "docs" / "how-to" / "previews.md").read_text()
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", guide, re.M | re.S)
+    text, calls = re.subn(r"OWNER/slipway/(\S+)@0{40}", r"$/\1", text)
+    ours = f"image: {image}"
+    for old, new in (
+        ("with: {hand-over: true}", f"with: {{{ours}, scan-database: {database}, hand-over: true}}"),
+        ("    with:\n      digest:", f"    with:\n      {ours}\n      digest:"),
+    ):
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    assert calls == 4
+    return text
 
 
 @dataclass
@@ -76,7 +61,7 @@ class Place:
         held = json.loads(self.before.read_text()) if self.before else {"pulls": [7]}
         (shop.state / "github.json").write_text(json.dumps(held))
         self.before = shop.state / "github.json"
-        text = CALLER.replace("IMAGE", self.bench.image).replace("DATABASE", str(self.bench.database))
+        text = caller(self.bench.image, self.bench.database)
         payload = events.pull_request(sha, fork=fork, name=self.bench.name) | {"action": action}
         granted = {"contents": "read"} if fork else {**WRITE, "pull-requests": "write"}
         secrets = {} if fork else {"RENDER_API_KEY": KEY}
