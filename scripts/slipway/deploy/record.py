@@ -1,6 +1,7 @@
 """What was deployed where and when, by whom, and what came of it: .slipway/deployments, a line each."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -23,6 +24,11 @@ class Record(Struct, frozen=True):
     by: str
     provenance: str = ""
     reason: str = ""
+
+
+def now() -> str:
+    """The time of a record that is made now."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def append(state: Path, record: Record) -> None:

@@ -1,6 +1,5 @@
 """A pull request's preview: taken away when it is closed, and the one comment that says where it is."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 from slipway import config, github
@@ -29,9 +28,8 @@ async def remove(root: Path, settings: config.Settings, environment: str | None,
         assert isinstance(target, Preview)
         result = REMOVED if await target.remove() else NONE
         name, table = settings.environment(environment)
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        place = shown(name, delivery.preview)
-        record.append(context.state, Record(now, place, table.target, "", "", result, "", "", github.actor()))
+        place, by = shown(name, delivery.preview), github.actor()
+        record.append(context.state, Record(record.now(), place, table.target, "", "", result, "", "", by))
         return result
 
 

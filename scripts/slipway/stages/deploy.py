@@ -4,7 +4,6 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,12 +39,11 @@ async def run(context: Context) -> Outcome:
     here = not elsewhere and not settings.host
     report = await roll_out(target, context.reference, checks, context.doing, partial(_before, context, here))
     report = _redacted(report, context.delivery.credentials.values())
-    shown = place.shown(name, context.delivery.preview)
     _keep(context, Record(
-        datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), shown, settings.target, context.reference, context.version,
+        record.now(), place.shown(name, context.delivery.preview), settings.target, context.reference, context.version,
         report.result.word, report.previous, target.url, github.actor(), proven, report.reason,
     ))  # fmt: skip
-    return _outcome(context, shown, target, report, checks, proven)
+    return _outcome(context, name, target, report, checks, proven)
 
 
 def _told(context: Context) -> Callable[[str], None]:
@@ -70,7 +68,8 @@ def _redacted(report: Report, secrets: Iterable[str]) -> Report:
 
 def _outcome(context: Context, name: str, target: Target, report: Report, checks: Checks, proven: str) -> Outcome:
     facts: dict[str, Any] = {
-        "url": target.url, "environment": name, "result": report.result.word, "previous": report.previous
+        "url": target.url, "environment": place.shown(name, context.delivery.preview), "result": report.result.word,
+        "previous": report.previous,
     }  # fmt: skip
     facts |= {"provenance": proven} if proven else {}
     facts |= {"notes": list(report.notes)} if report.notes else {}

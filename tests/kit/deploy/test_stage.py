@@ -115,6 +115,13 @@ def test_a_preview_is_another_place(stage: Stage, place: Place, tmp_path: Path) 
     assert place.serves == OLD and place.sent == []
 
 
+def test_a_preview_that_takes_too_long_names_the_table_that_says_how_long(stage: Stage, place: Place) -> None:
+    stage(preview=7)
+    place.fake.previews[0].platform.stuck = "starting"
+    outcome = stage(OLD, "old", preview=7, backward=True)
+    assert outcome.summary.startswith("timed-out") and outcome.mend.endswith("[deploy.production] deadline")
+
+
 def test_a_preview_takes_the_key_not_a_hook(stage: Stage) -> None:
     with pytest.raises(NotReady, match=r"RENDER_API_KEY is not set.*none reaches a pull request from a fork"):
         stage(preview=7, credentials={"RENDER_DEPLOY_HOOK": "https://api.render.com/deploy/srv-1?key=x"})
