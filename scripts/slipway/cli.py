@@ -52,9 +52,7 @@ class Group(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Known ones in their order, those that nobody has placed after them."""
         shared = {name for names in SHARED for name in names.split(", ")}
-        own = sorted(
-            (n for n in self.commands if n not in shared), key=lambda n: (n not in ORDER, (*ORDER, n).index(n))
-        )
+        own = [*ORDER, *(name for name in self.commands if name not in shared and name not in ORDER)]
         rows = [(name, self.commands[name].get_short_help_str(80)) for name in own if not self.commands[name].hidden]
         with formatter.section("Commands"):
             formatter.write_dl([*rows, *SHARED.items()])

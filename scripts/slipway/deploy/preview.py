@@ -47,8 +47,7 @@ class Preview(Render):
         return super().where or "https://dashboard.render.com, the service's previews"
 
     async def _look(self) -> None:
-        if not self.service:
-            await self._find()
+        """Nothing: it is looked for where its deploys are."""
 
     async def _deploys(self) -> list[dict[str, Any]]:
         # A preview whose making was not answered is there all the same.

@@ -24,15 +24,15 @@ def wanted(event: Event) -> list[str]:
     Raises:
         UsageError: the ref leaves nothing that a tag may hold.
     """
+    before = ""
     if event.number:
-        names = [f"pr-{event.number}"]
-        return [*names, f"{names[0]}-{commit(event)}"] if event.head_sha else names
-    if event.ref.startswith("refs/tags/"):
+        names, before = [f"pr-{event.number}"], f"pr-{event.number}-"
+    elif event.ref.startswith("refs/tags/"):
         names = _version(event.ref.removeprefix("refs/tags/"))
     else:
         branch = event.ref.removeprefix("refs/heads/")
         names = [_safe(branch)] + (["latest"] if branch == event.default_branch else [])
-    return list(dict.fromkeys([*names, *([commit(event)] if event.head_sha else [])]))
+    return list(dict.fromkeys([*names, *([before + commit(event)] if event.head_sha else [])]))
 
 
 def commit(event: Event) -> str:

@@ -106,8 +106,8 @@ async def model(context: Context) -> dict[str, Any]:
 async def _compose(context: Context, name: str, settings: DeployTable) -> ComposeTarget:
     variables = dict(context.images.variables) | ({"DOCKER_HOST": settings.host} if settings.host else {})
     project = f"slipway-{docker.project_id(context.root)}-{slug(name)}"
-    file = settings.compose if (context.root / settings.compose).is_file() else ""
     port, understood = 8000, await context.prepared() or await model(context)
+    file = settings.compose if understood else ""
     if not file and "build" in context.done:
         image = await docker.image(context.reference)
         exposed = list(((image or {}).get("Config") or {}).get("ExposedPorts") or {})
