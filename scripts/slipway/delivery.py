@@ -23,7 +23,8 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
                 help="Verify who built it: on a runner, always, or never.",
             ),
             click.option(
-                "--no-rollback", is_flag=True, envvar="SLIPWAY_NO_ROLLBACK", help="Leave a bad version where it is."
+                "--rollback/--no-rollback", default=True, envvar="SLIPWAY_ROLLBACK",
+                help="Bring the previous version back when the new one fails (default), or leave it.",
             ),
             click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line."),
             directory,
@@ -36,7 +37,12 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command(epilog=examples("slipway deploy local", "slipway deploy production ghcr.io/acme/shop@sha256:…"))
 @click.argument("environment", metavar="[ENV]", required=False)
 @click.argument("reference", metavar="[IMAGE@DIGEST]", required=False)
-@click.option("--backward", is_flag=True, envvar="SLIPWAY_BACKWARD", help="An older version may replace a newer one.")
+@click.option(
+    "--allow-downgrade",
+    is_flag=True,
+    envvar="SLIPWAY_ALLOW_DOWNGRADE",
+    help="An older version may replace a newer one.",
+)
 @click.option("--no-command", is_flag=True, help="Refuse the target `command`.")
 @click.option("--target", type=click.Choice(["fake-render"]), help="Show it on a Render played here.")
 @click.option("--set", "variables", metavar="NAME=VALUE", multiple=True, help="With --target: a variable of the app.")
@@ -44,12 +50,12 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 def deploy(
     environment: str | None,
     reference: str | None,
-    backward: bool,
+    allow_downgrade: bool,
     no_command: bool,
     target: str | None,
     variables: tuple[str, ...],
     provenance: Provenance,
-    no_rollback: bool,
+    rollback: bool,
     as_json: bool,
     directory: Path,
 ) -> None:
@@ -60,7 +66,7 @@ def deploy(
     from slipway import config
     from slipway.stages.base import Delivery
 
-    delivery = Delivery(provenance, backward, not no_rollback, not no_command, credentials())
+    delivery = Delivery(provenance, allow_downgrade, rollback, not no_command, credentials())
     root = directory.resolve()
     settings = config.load(root)
     if not target:
@@ -74,7 +80,9 @@ def deploy(
     reference = reference or deployment.last(folders.state_folder(root))
     pairs = dict(variable.partition("=")[::2] for variable in variables)
     with demonstration.platform(root, settings, environment, reference, pairs) as (settings, environment, given):
-        _deploy(root, settings, environment, reference, replace(delivery, credentials=given, backward=True), as_json)
+        _deploy(
+            root, settings, environment, reference, replace(delivery, credentials=given, allow_downgrade=True), as_json
+        )
 
 
 def _deploy(
@@ -112,7 +120,7 @@ def hidden(secrets: dict[str, str]) -> dict[str, str]:
 @click.argument("environment", metavar="TO")
 @_options
 def promote(
-    source: str, environment: str, provenance: Provenance, no_rollback: bool, as_json: bool, directory: Path
+    source: str, environment: str, provenance: Provenance, rollback: bool, as_json: bool, directory: Path
 ) -> None:
     """Deploy to TO what runs in FROM: the same digest.
 
@@ -122,7 +130,7 @@ def promote(
     from slipway.pipeline import deployment
     from slipway.stages.base import Delivery
 
-    root, delivery = directory.resolve(), Delivery(provenance, rollback=not no_rollback, credentials=credentials())
+    root, delivery = directory.resolve(), Delivery(provenance, rollback=rollback, credentials=credentials())
     settings = config.load(root)
     reference = asyncio.run(deployment.promoted(root, settings, source, delivery))
     _deploy(root, settings, environment, reference, delivery, as_json)
@@ -136,7 +144,7 @@ def rollback(
     environment: str | None,
     digest: str | None,
     provenance: Provenance,
-    no_rollback: bool,
+    rollback: bool,
     as_json: bool,
     directory: Path,
 ) -> None:
@@ -148,7 +156,7 @@ def rollback(
     from slipway.pipeline import deployment
     from slipway.stages.base import Delivery
 
-    root, delivery = directory.resolve(), Delivery(provenance, True, not no_rollback, credentials=credentials())
+    root, delivery = directory.resolve(), Delivery(provenance, True, rollback, credentials=credentials())
     settings = config.load(root)
     reference = asyncio.run(deployment.earlier(root, settings, environment, digest, delivery))
     _deploy(root, settings, environment, reference, delivery, as_json)
@@ -166,7 +174,7 @@ def preview(
     pull_request: int | None,
     remove: bool,
     provenance: Provenance,
-    no_rollback: bool,
+    rollback: bool,
     as_json: bool,
     directory: Path,
 ) -> None:
@@ -186,7 +194,7 @@ def preview(
     root = directory.resolve()
     settings = config.load(root)
     # Every push may bring another history: an older commit is not a step back.
-    delivery = Delivery(provenance, True, not no_rollback, credentials=credentials(), preview=number)
+    delivery = Delivery(provenance, True, rollback, credentials=credentials(), preview=number)
     if not remove:
         _deploy(root, settings, environment, reference, delivery, as_json)  # and end
     result = asyncio.run(previews.remove(root, settings, environment, delivery))

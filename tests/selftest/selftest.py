@@ -141,7 +141,7 @@ def verdict(api: Api) -> Iterator[Check]:
     jobs = jobs_of(api, os.environ["GITHUB_RUN_ID"])
     yield Check("verify restored the layer cache", _restored(jobs.get("verify / Verify"), api))
     labels = jobs.get("verify-arm / Verify", {}).get("labels", [])
-    yield Check("verify-arm ran on arm64", "" if "ubuntu-24.04-arm" in labels else f"it ran on {labels}")
+    yield Check("verify-arm ran on arm64", "" if "ubuntu-26.04-arm" in labels else f"it ran on {labels}")
     yield Check("two deployments in one group, one after the other", _serial(jobs, "deploy (", "Deploy"))
     yield Check("code scanning read the findings", _analysed(jobs.get("code-scanning / Upload"), api))
 

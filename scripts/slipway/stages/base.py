@@ -57,7 +57,7 @@ class Delivery:
     """How a deploy is wanted, beyond what the environment says."""
 
     provenance: Literal["auto", "always", "never"] = "auto"  # what must be attested
-    backward: bool = False  # an older version may replace a newer one
+    allow_downgrade: bool = False  # an older version may replace a newer one
     rollback: bool = True  # a version that fails gives way to the one before
     command: bool = True  # the target `command` may run
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)  # of platforms, by variable

@@ -131,10 +131,10 @@ async def _before(context: Context, here: bool, previous: str) -> Before:
         return Before(forbidden=forbidden)
     old = await labels(previous) or {}
     refusal, dates = "", (new.get(remote.CREATED), old.get(remote.CREATED))
-    if not here and not context.delivery.backward and all(dates) and dates[0] < dates[1]:  # type: ignore[operator]
+    if not here and not context.delivery.allow_downgrade and all(dates) and dates[0] < dates[1]:  # type: ignore[operator]
         refusal = (
             f"{short(context.digest)} is of {dates[0]}, older than what runs ({short(digest)}, {dates[1]}). "
-            "If that is wanted: `slipway rollback`, or --backward."
+            "If that is wanted: `slipway rollback`, or --allow-downgrade."
         )
     elif not here and not forbidden and not old and not await remote.exists(repository, digest):
         refusal = (

@@ -62,7 +62,7 @@ def _job(file: str, job: Job) -> Iterator[Problem]:
         yield problem("missing-key", file, job.body, message, refused(quote), "add runs-on: and steps:, or uses:")
     elif "runs-on" not in keys and "<<" not in keys:
         yield _required(
-            file, job.body, "runs-on", f"job '{job.id}' has neither `runs-on` nor `uses`", "runs-on: ubuntu-24.04"
+            file, job.body, "runs-on", f"job '{job.id}' has neither `runs-on` nor `uses`", "runs-on: ubuntu-26.04"
         )
 
 

@@ -118,7 +118,7 @@ def test_a_preview_is_another_place(stage: Stage, place: Place, tmp_path: Path) 
 def test_a_preview_that_takes_too_long_names_the_table_that_says_how_long(stage: Stage, place: Place) -> None:
     stage(preview=7)
     place.fake.previews[0].platform.stuck = "starting"
-    outcome = stage(OLD, "old", preview=7, backward=True)
+    outcome = stage(OLD, "old", preview=7, allow_downgrade=True)
     assert outcome.summary.startswith("timed-out") and outcome.mend.endswith("[deploy.production] deadline")
 
 
@@ -136,10 +136,10 @@ def test_an_image_that_is_not_in_its_registry(stage: Stage, place: Place, regist
 
 def test_an_older_version_takes_a_word_more(stage: Stage, place: Place, registry: dict[str, Any]) -> None:
     registry[NEW][CREATED] = "2025-12-31T00:00:00Z"
-    with pytest.raises(UsageError, match=r"older than what runs .*--backward"):
+    with pytest.raises(UsageError, match=r"older than what runs .*--allow-downgrade"):
         stage()
     assert place.sent == []
-    assert stage(backward=True).status == "passed" and place.serves == NEW
+    assert stage(allow_downgrade=True).status == "passed" and place.serves == NEW
 
 
 def test_a_way_back_that_is_gone_is_found_before_anything_changes(

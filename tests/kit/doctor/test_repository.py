@@ -18,7 +18,7 @@ on: {push: {branches: [main]}}
 permissions: {}
 jobs:
   deploy:
-    runs-on: ubuntu-24.04
+    runs-on: ubuntu-26.04
     timeout-minutes: 5
     environment: production
     permissions: {contents: read}
@@ -202,7 +202,7 @@ def test_what_a_caller_hands_over_is_no_secret_of_the_repository(shop: Path, git
     github(GOOD)
     (shop / ".github/workflows/called.yml").write_text(
         "on: {workflow_call: {secrets: {registry-auth: {required: false}}}}\npermissions: {}\njobs:\n  one:\n"
-        '    runs-on: ubuntu-24.04\n    steps:\n      - run: echo\n        env: {A: "${{ secrets.registry-auth }}"}\n'
+        '    runs-on: ubuntu-26.04\n    steps:\n      - run: echo\n        env: {A: "${{ secrets.registry-auth }}"}\n'
     )
     assert [check.says for check in look(shop) if check.name == "secret"] == ["RENDER_API_KEY is there"]
 

@@ -18,7 +18,7 @@ CALLED = """\
 on: workflow_call
 jobs:
   one:
-    runs-on: ubuntu-24.04
+    runs-on: ubuntu-26.04
     permissions: {contents: read}
     steps: [{run: "true"}]
 """
@@ -26,7 +26,7 @@ UNWISE = """\
 on: push
 jobs:
   one:
-    runs-on: ubuntu-24.04
+    runs-on: ubuntu-26.04
     steps: [{uses: actions/checkout@v4}]
 """
 

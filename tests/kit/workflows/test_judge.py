@@ -18,7 +18,7 @@ Tiny = Callable[..., Run]
 def job(*steps: str, head: str = "", name: str = "job") -> str:
     """A workflow of one job; each step a line of flow YAML."""
     lines = "".join(f"      - {step}\n" for step in steps)
-    return f"name: T\non: [push]\njobs:\n  {name}:\n    runs-on: ubuntu-24.04\n{head}    steps:\n{lines}"
+    return f"name: T\non: [push]\njobs:\n  {name}:\n    runs-on: ubuntu-26.04\n{head}    steps:\n{lines}"
 
 
 def called(text: str) -> str:
@@ -43,9 +43,9 @@ def test_a_failing_step_and_what_follows(tiny: Tiny) -> None:
 def test_skipped_jobs_and_steps_are_not_green(tiny: Tiny) -> None:
     run = tiny(
         "name: T\non: [push]\njobs:\n"
-        "  off:\n    if: false\n    runs-on: ubuntu-24.04\n    steps: [{run: 'true'}]\n"
-        "  after:\n    needs: off\n    runs-on: ubuntu-24.04\n    steps: [{run: 'true'}]\n"
-        "  on:\n    runs-on: ubuntu-24.04\n    steps: [{run: 'true'}, {if: false, run: 'true'}]\n"
+        "  off:\n    if: false\n    runs-on: ubuntu-26.04\n    steps: [{run: 'true'}]\n"
+        "  after:\n    needs: off\n    runs-on: ubuntu-26.04\n    steps: [{run: 'true'}]\n"
+        "  on:\n    runs-on: ubuntu-26.04\n    steps: [{run: 'true'}, {if: false, run: 'true'}]\n"
     )
     run.check({"off": "skipped", "after": "skipped", "on": {"": "success", "0": "success", "1": "skipped"}})
     with pytest.raises(AssertionError):
@@ -61,7 +61,7 @@ def test_a_job_that_nobody_named_is_a_difference(tiny: Tiny) -> None:
 
 
 def test_an_unmapped_label_never_ran_though_act_ends_0(tiny: Tiny) -> None:
-    run = tiny(job("{run: 'true'}").replace("ubuntu-24.04", "windows-11"), unmapped=["windows-11"])
+    run = tiny(job("{run: 'true'}").replace("ubuntu-26.04", "windows-11"), unmapped=["windows-11"])
     assert run.exit_code == 0
     run.check({"job": "never"})
 
@@ -96,8 +96,8 @@ def test_a_failing_call_ends_the_plan(tiny: Tiny) -> None:
     """On GitHub `last` runs; act writes nothing of it, and that must not pass for skipped or for green."""
     run = tiny(
         f"name: T\non: [push]\njobs:\n  call: {{uses: {LIB.format('bad')}}}\n"
-        "  next:\n    needs: call\n    runs-on: ubuntu-24.04\n    steps: [{run: 'true'}]\n"
-        "  last:\n    needs: call\n    if: always()\n    runs-on: ubuntu-24.04\n    steps: [{run: 'true'}]\n",
+        "  next:\n    needs: call\n    runs-on: ubuntu-26.04\n    steps: [{run: 'true'}]\n"
+        "  last:\n    needs: call\n    if: always()\n    runs-on: ubuntu-26.04\n    steps: [{run: 'true'}]\n",
         lib={".github/workflows/bad.yml": called(job("{id: bad, run: 'false'}"))},
     )
     run.check({"call/job": {"": "failure", "bad": "failure"}, "next": "never", "last": "never"})
@@ -109,7 +109,7 @@ def test_calls_hand_outputs_over(tiny: Tiny) -> None:
         f"name: T\non: [push]\njobs:\n  call: {{uses: {LIB.format('ok')}}}\n"
         f"  off: {{if: false, uses: {LIB.format('ok')}}}\n"
         f"  many:\n    strategy:\n      matrix: {{x: [1, 2]}}\n    uses: {LIB.format('ok')}\n"
-        "  probe:\n    needs: [call, off]\n    if: always()\n    runs-on: ubuntu-24.04\n"
+        "  probe:\n    needs: [call, off]\n    if: always()\n    runs-on: ubuntu-26.04\n"
         "    steps: [{id: n, env: {N: '${{ toJSON(needs) }}'}, run: 'echo \"n=$(echo $N)\" >> $GITHUB_OUTPUT'}]\n",
         lib={".github/workflows/ok.yml": called(ok)},
     )

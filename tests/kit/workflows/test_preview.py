@@ -39,7 +39,7 @@ def caller(image: str, database: Path) -> str:
     text, calls = re.subn(r"OWNER/slipway/(\S+)@0{40}", r"$/\1", text)
     ours = f"image: {image}"
     for old, new in (
-        ("with: {hand-over: true}", f"with: {{{ours}, scan-database: {database}, hand-over: true}}"),
+        ("with: {upload-image: always}", f"with: {{{ours}, scan-database: {database}, upload-image: always}}"),
         ("    with:\n      digest:", f"    with:\n      {ours}\n      digest:"),
     ):
         assert text.count(old) == 1, old

@@ -223,7 +223,7 @@ def test_attested(monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], bad:
 
 
 SERIAL = "two deployments in one group, one after the other"
-ARM = "deploy (ubuntu-24.04-arm) / Deploy"
+ARM = "deploy (ubuntu-26.04-arm) / Deploy"
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ ARM = "deploy (ubuntu-24.04-arm) / Deploy"
         ({}, None),
         ({"log": b"Cache not found for input keys: slipway-layers-"}, "verify restored the layer cache"),
         ({"verify / Verify": None}, "verify restored the layer cache"),
-        ({"verify-arm / Verify": {"labels": ["ubuntu-24.04"]}}, "verify-arm ran on arm64"),
+        ({"verify-arm / Verify": {"labels": ["ubuntu-26.04"]}}, "verify-arm ran on arm64"),
         ({ARM: {"steps": [step("Deploy", begin=15, end=30)]}}, SERIAL),
         ({ARM: None}, SERIAL),
         ({ARM: {"steps": [{**step("Deploy"), "completed_at": None}]}}, SERIAL),

@@ -35,7 +35,7 @@ def execute(shop: Shop) -> Execute:
 
     def run(*steps: str, permissions: Mapping[str, str] = READ, mode: str = "", jobs: str = "") -> Run:
         sha = shop.repository_from({"a.txt": "one\n", "sub/b.txt": "two\n"})
-        text = "on: [push]\njobs:\n  job:\n    runs-on: ubuntu-24.04\n    steps:\n" + "".join(steps) + jobs
+        text = "on: [push]\njobs:\n  job:\n    runs-on: ubuntu-26.04\n    steps:\n" + "".join(steps) + jobs
         if mode:
             shop.environment["ACTIONS_CACHE_MODE"] = mode
         return shop.run(shop.caller(text), "push", events.push(sha), sha, permissions=permissions, timeout=60)
@@ -99,7 +99,7 @@ def test_checkout_refuses(execute: Execute, inputs: dict[str, str], permissions:
 
 def test_artifacts_go_from_job_to_job(execute: Execute) -> None:
     other = (
-        "  other:\n    needs: job\n    runs-on: ubuntu-24.04\n    steps:\n"
+        "  other:\n    needs: job\n    runs-on: ubuntu-26.04\n    steps:\n"
         + step("actions/download-artifact", "by-id", artifact_ids="1001", path="got")
         + step("actions/download-artifact", name="logs", path="byname")
         + step("actions/download-artifact", path="all")

@@ -38,7 +38,7 @@ permissions: {}
 jobs:
   job:
     name: Job
-    runs-on: ubuntu-24.04
+    runs-on: ubuntu-26.04
     timeout-minutes: 5
     permissions:
       contents: read
@@ -105,7 +105,7 @@ def test_a_good_repository_is_clean(spoiled: Spoil, tool: str) -> None:
         ("slipway check", "with: {n: 1}", "with: {n: one}", "n"),
         ("workflow-parser", "    with: {n: 1}\n", "", "Input n is required"),
         ("workflow-parser", "with: {n: 1}", "with: {n: 1, m: 1}", "Invalid input, m is not defined"),
-        ("workflow-parser", "runs-on: ubuntu-24.04", "runs-on: ubuntu-24.04\n    nope: 1", "Unexpected value 'nope'"),
+        ("workflow-parser", "runs-on: ubuntu-26.04", "runs-on: ubuntu-26.04\n    nope: 1", "Unexpected value 'nope'"),
     ],
 )
 def test_a_tool_is_red(spoiled: Spoil, tool: str, old: str, new: str, says: str) -> None:

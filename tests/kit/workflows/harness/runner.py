@@ -223,7 +223,8 @@ class Shop:
         files = [document] + [yaml_text.read(f) for root in roots for f in root.glob(".github/workflows/*.y*ml")]
         found = {value for one in files for _, key, value in yaml_text.walk(one) if key == "runs-on"}
         named = {value for value in found if isinstance(value, str) and "${{" not in value}
-        return sorted((named | {"ubuntu-24.04", "ubuntu-24.04-arm", "ubuntu-latest"}) - self.unmapped_labels)
+        supported = {f"ubuntu-{release}{arm}" for release in ("24.04", "26.04") for arm in ("", "-arm")}
+        return sorted((named | supported) - self.unmapped_labels)
 
     def _environment(self) -> dict[str, str]:
         home = str(self.folder / "home")

@@ -82,7 +82,7 @@ SET = {
     "working-directory": "services/shop",
     "image": "registry.example/acme/shop",
     "platform": "linux/arm64",
-    "runner": '["ubuntu-24.04-arm"]',
+    "runner": '["ubuntu-26.04-arm"]',
     "builder": "remote",
     "cache": "read-only",
     "scan-database": "registry.example/db:2",
@@ -124,7 +124,7 @@ def of(root: Path = places.REPOSITORY) -> list[Scenario]:
         Scenario("verify-baseline-read", "verify", event="pull_request", answers=BASELINE | {
             "run lint build test scan": {"outputs": {**STAGE["outputs"], "baseline": "read"}, "files": FILES}}),
         Scenario("verify-pull-request", "verify", event="pull_request"),
-        Scenario("verify-for-a-preview", "verify", event="pull_request", inputs={"hand-over": "true"}),
+        Scenario("verify-for-a-preview", "verify", event="pull_request", inputs={"upload-image": "always"}),
         Scenario("verify-fork", "verify", event="pull_request", fork=True),
         Scenario("verify-failing", "verify", answers=RED_LINT),
         Scenario("verify-not-ready", "verify", answers={"run lint": {"exit": 3}}),
@@ -145,19 +145,19 @@ def of(root: Path = places.REPOSITORY) -> list[Scenario]:
         Scenario("deploy-defaults", "deploy", inputs={"environment": "production", "image": IMAGE}),
         Scenario("deploy-all-set", "deploy", inputs={
             "environment": "production", "image": IMAGE, "working-directory": "services/shop", "provenance": "never",
-            "no-rollback": "true", "backward": "true", "runner": '["ubuntu-24.04-arm"]', "timeout-minutes": "7"}),
+            "rollback": "false", "allow-downgrade": "true", "runner": '["ubuntu-26.04-arm"]', "timeout-minutes": "7"}),
         Scenario("deploy-failing", "deploy", inputs={"environment": "production", "image": IMAGE}, answers=GONE_WRONG),
         Scenario("preview-defaults", "preview", event="pull_request", inputs=STAGING),
         Scenario("preview-all-set", "preview", event="pull_request", inputs={
             **STAGING, "working-directory": "services/shop", "provenance": "never", "remove": "true",
-            "runner": '["ubuntu-24.04-arm"]', "timeout-minutes": "7"},
+            "runner": '["ubuntu-26.04-arm"]', "timeout-minutes": "7"},
             secrets={"render-api-key": CREDENTIALS["render-api-key"]}),
         Scenario("preview-failing", "preview", event="pull_request", inputs=STAGING,
                  answers={"preview": GONE_WRONG["deploy"]}),
         Scenario("preview-refused", "preview", event="pull_request", inputs=STAGING, answers={"preview": {"exit": 2}}),
-        Scenario("code-scanning", "code-scanning", inputs={"artifact-id": "1001"}, artifacts={
+        Scenario("code-scanning", "code-scanning", inputs={"findings-artifact-id": "1001"}, artifacts={
             "findings": {"findings.sarif": SARIF}}),
-        Scenario("code-scanning-swapped", "code-scanning", inputs={"artifact-id": "1001"}, artifacts={
+        Scenario("code-scanning-swapped", "code-scanning", inputs={"findings-artifact-id": "1001"}, artifacts={
             "swapped": {"findings.sarif": SARIF}}),
         Scenario("rescan-findings", "rescan", event="schedule", inputs={"image": IMAGE}),
         Scenario("rescan-all-set", "rescan", event="schedule", inputs={
@@ -175,7 +175,7 @@ def of(root: Path = places.REPOSITORY) -> list[Scenario]:
         Scenario("action-deploy", "actions/deploy", inputs={"environment": "production", "image": IMAGE}),
         Scenario("action-deploy-all-set", "actions/deploy", inputs={
             "environment": "production", "image": IMAGE, "working-directory": "services/shop", "provenance": "never",
-            "no-rollback": "true", "backward": "true", **CREDENTIALS}),
+            "rollback": "false", "allow-downgrade": "true", **CREDENTIALS}),
         Scenario("action-deploy-failing", "actions/deploy", inputs={"environment": "production", "image": IMAGE},
                  answers=GONE_WRONG),
         Scenario("action-deploy-refused", "actions/deploy", inputs={"environment": "production", "image": IMAGE},

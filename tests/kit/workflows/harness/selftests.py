@@ -57,7 +57,7 @@ def job(name: str, conclusion: str = "success", *steps: dict[str, Any], **more: 
     times = {"started_at": "2026-11-21T10:00:00Z", "completed_at": "2026-11-21T10:03:05Z"}
     return {
         "id": number, "run_id": 88, "name": name, "status": "completed", "conclusion": conclusion, "steps": whole,
-        "check_run_url": url, "labels": ["ubuntu-24.04"], **times, **more,
+        "check_run_url": url, "labels": ["ubuntu-26.04"], **times, **more,
     }  # fmt: skip
 
 
@@ -98,9 +98,9 @@ def final(changes: dict[str, Any]) -> Fake:
     """The API at the end of a run in which all went well, but for the changes."""
     jobs = [
         job("verify / Verify", id=1),
-        job("verify-arm / Verify", labels=["ubuntu-24.04-arm"]),
-        job("deploy (ubuntu-24.04) / Deploy", "success", step("Deploy", begin=10, end=20)),
-        job("deploy (ubuntu-24.04-arm) / Deploy", "success", step("Deploy", begin=20, end=30)),
+        job("verify-arm / Verify", labels=["ubuntu-26.04-arm"]),
+        job("deploy (ubuntu-26.04) / Deploy", "success", step("Deploy", begin=10, end=20)),
+        job("deploy (ubuntu-26.04-arm) / Deploy", "success", step("Deploy", begin=20, end=30)),
         job("code-scanning / Upload"),
     ]
     jobs = [{**one, **changes.get(one["name"], {})} for one in jobs if changes.get(one["name"], True)]

@@ -27,7 +27,7 @@ def caller(scenario: Scenario, document: Any) -> str:
     call = {"uses": f"$/.github/workflows/{scenario.workflow}.yml", "with": given, "secrets": secrets}
     tell = 'echo "needs=$(echo $N)" >> "$GITHUB_OUTPUT"'
     step = {"id": "needs", "env": {"N": "${{ toJSON(needs) }}"}, "run": tell}
-    probe = {"needs": "call", "if": "always()", "runs-on": "ubuntu-24.04", "steps": [step]}
+    probe = {"needs": "call", "if": "always()", "runs-on": "ubuntu-26.04", "steps": [step]}
     # The reference stands on a line of its own, which is what the dialect rewrites.
     head = "name: Caller\non: [push, pull_request, schedule, workflow_dispatch]\npermissions: {}\njobs:\n"
     return head + _block(call, probe)
@@ -36,7 +36,7 @@ def caller(scenario: Scenario, document: Any) -> str:
 def user(scenario: Scenario) -> str:
     """A workflow with a job of its own that uses one of our actions, and reads all its outputs."""
     lines = [
-        "name: User\non: [push]\npermissions: {}\njobs:\n  own:\n    runs-on: ubuntu-24.04\n    steps:",
+        "name: User\non: [push]\npermissions: {}\njobs:\n  own:\n    runs-on: ubuntu-26.04\n    steps:",
         f"      - uses: actions/checkout@{standins.pins()['actions/checkout'][0]}",
         f"      - id: used\n        uses: $/.github/{scenario.workflow}\n        with: {json.dumps(scenario.inputs)}",
         "      - id: needs\n        if: always()\n        env: {N: '${{ toJSON(steps.used) }}'}",
