@@ -53,11 +53,11 @@ def table(run: RunResult) -> float:
         show(Event(kind=Kind.RUN_STARTED, text="bench", plan=tuple(s.name for s in run.stages)))
         for stage in run.stages:
             show(Event(kind=Kind.STAGE_STARTED, stage=stage.name))
-            show(Event(kind=Kind.STAGE_DOING, stage=stage.name, text="[deps 3/7] RUN uv sync --locked"))
+            show(Event(kind=Kind.STAGE_PROGRESS, stage=stage.name, text="[deps 3/7] RUN uv sync --locked"))
         before, begun = time.process_time(), time.monotonic()
         while time.monotonic() - begun < WATCHED:
             time.sleep(0.1)  # as stages do, it says something ten times a second
-            show(Event(kind=Kind.STAGE_DOING, stage="test", text=f"tests/unit/test_{time.monotonic():.0f}.py"))
+            show(Event(kind=Kind.STAGE_PROGRESS, stage="test", text=f"tests/unit/test_{time.monotonic():.0f}.py"))
         used = time.process_time() - before
         show.close()
     return used / WATCHED

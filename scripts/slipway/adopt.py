@@ -53,7 +53,7 @@ def init(
 @_folder
 @click.option("--to", "ref", metavar="VERSION", default="", help="A tag or commit; default: the newest release.")
 @click.option(
-    "--source", metavar="PLACE", default="", help="Folder or URL of the kit; default: where it was copied from."
+    "--source", metavar="FOLDER|URL", default="", help="Folder or URL of the kit; default: where it was copied from."
 )
 @click.option("--yes", is_flag=True, help="Write without asking.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, as a diff, and write nothing.")

@@ -155,11 +155,11 @@ def plan(as_json: bool, directory: Path) -> None:
 @click.option("--repo", metavar="OWNER/NAME", default="", help="What it must be built from.")
 @click.option("--signer", metavar="WORKFLOW", default="", help="Who must have signed it.")
 @click.option("--ref", metavar="REF", default="", help="The ref that it must be built from.")
-@click.option("--self-hosted", is_flag=True, help="A runner of one's own may have signed.")
+@click.option("--allow-self-hosted", is_flag=True, help="Accept attestations from self-hosted runners.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON, with the whole SBOM.")
 @directory
 def attested(
-    reference: str, repo: str, signer: str, ref: str, self_hosted: bool, as_json: bool, directory: Path
+    reference: str, repo: str, signer: str, ref: str, allow_self_hosted: bool, as_json: bool, directory: Path
 ) -> None:
     """Say who built an image from what; refuse what is not signed.
 
@@ -170,7 +170,7 @@ def attested(
     from slipway.report import attested as show
 
     root = directory.resolve()
-    show.show(proofs.attested(root, config.load(root), reference, repo, signer, ref, self_hosted), as_json)
+    show.show(proofs.attested(root, config.load(root), reference, repo, signer, ref, allow_self_hosted), as_json)
 
 
 @main.command(epilog=examples("slipway rescan ghcr.io/acme/shop@sha256:…", "slipway rescan $(cat .slipway/image)"))

@@ -1,26 +1,25 @@
 """slipway.toml and the environment, as frozen and validated settings.
 
 Every key has a default: a repository with only a Dockerfile and a folder of tests needs no file at all. A variable
-`SLIPWAY_<TABLE>_<KEY>` (SLIPWAY_SCAN_DATABASE, SLIPWAY_LINT_THRESHOLD) wins over the file.
+`SLIPWAY_<TABLE>_<KEY>` (SLIPWAY_SCAN_DATABASE, SLIPWAY_DEPLOY_STAGING_SERVICE) wins over the file.
 """
 
-import contextlib
 import os
 import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
 
-from slipway import mistakes
+from slipway import mistakes, variables
 from slipway.errors import UsageError
+from slipway.variables import LOCAL_URL
 
 FILE = "slipway.toml"
-LOCAL_URL = "http://127.0.0.1:8000"
 Duration = Annotated[str, Meta(pattern=r"^[1-9][0-9]*(s|m|h)$", examples=["90s", "15m", "48h"])]
 UrlPath = Annotated[str, Meta(pattern=r"^(/.*)?$", examples=["/readyz"])]
 Port = Annotated[int, Meta(ge=1, le=65535)]
@@ -169,10 +168,8 @@ class DeployTable(Table, frozen=True):
         return self.url or (LOCAL_URL if self.target in ("compose", "command") and not self.host else "")
 
     def __post_init__(self) -> None:
-        if self.target == "render" and not self.service.startswith("srv-"):
+        if self.target == "render" and self.service and not self.service.startswith("srv-"):
             raise ValueError(f'`service` "{self.service}" is not the id of a service of Render, such as srv-…')
-        if self.target == "railway" and not self.service:
-            raise ValueError("`service` is missing: the id of a service of Railway")
         if self.target == "command" and not self.command:
             raise ValueError("`command` is missing: what deploys the image")
         if self.host and (self.target != "compose" or not self.host.startswith(("ssh://", "unix://", "tcp://"))):
@@ -205,7 +202,11 @@ class Settings(Table, frozen=True):
     deploy: dict[str, DeployTable] = msgspec.field(default_factory=dict)
 
     def environment(self, name: str | None = None) -> tuple[str, DeployTable]:
-        """The deploy environment called `name`; without a name the only one, else `local`."""
+        """Return the deploy environment called `name`; without a name the only one, otherwise `local`.
+
+        Raises:
+            UsageError: there is none of that name, or its platform's service is not named.
+        """
         if name is None:
             name = next(iter(self.deploy)) if len(self.deploy) == 1 else "local"
         if name == "local" and name not in self.deploy:
@@ -215,7 +216,14 @@ class Settings(Table, frozen=True):
             raise UsageError(
                 f"no environment {name!r} in {FILE}. There are: {known}. Add [deploy.{name}] or choose one."
             )
-        return name, self.deploy[name]
+        found = self.deploy[name]
+        # Only now: a service that a variable of the workflow names is unknown wherever nothing is deployed to it.
+        if found.target in ("render", "railway") and not found.service:
+            raise UsageError(
+                f"{FILE}: [deploy.{name}] has no `service`: the id of the service on {found.target.capitalize()}. "
+                f"Write it there, or set {variables.name('deploy', name, 'service')}."
+            )
+        return name, found
 
 
 def seconds(duration: str) -> float:
@@ -242,51 +250,8 @@ def load(root: Path, environ: Mapping[str, str] = os.environ) -> Settings:
         line = re.search(r"line (\d+)", str(error))
         where = line[1] if line else str(text.count("\n") + 1)
         raise UsageError(f"{FILE}:{where}: not valid TOML: {error}. See https://toml.io for the syntax.") from error
-    chosen = _from_environment(tables, environ)
+    chosen = variables.lay(tables, Settings, DeployTable, environ)
     try:
         return msgspec.convert(tables, Settings)
     except msgspec.ValidationError as error:
         raise UsageError(mistakes.explain(error, FILE, text, tables, Settings, chosen)) from error
-
-
-def _from_environment(tables: dict[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
-    """Lay the variables over the tables; returns path → variable, so that an error can name the variable."""
-    chosen: dict[str, str] = {}
-    for field in msgspec.structs.fields(Settings):
-        if get_origin(field.type) is dict:
-            continue  # environments have names of the user's own
-        for key in msgspec.structs.fields(field.type):
-            variable = f"SLIPWAY_{field.name}_{key.name}".upper()
-            table = tables.setdefault(field.encode_name, {})
-            if (text := environ.get(variable)) and isinstance(table, dict):
-                table[key.encode_name] = _value(text, key.type)
-                chosen[f"{field.encode_name}.{key.encode_name}"] = variable
-    if port := environ.get("SLIPWAY_PORT"):
-        _lay_port(tables, port)
-    return chosen
-
-
-def _value(text: str, kind: Any) -> Any:
-    """A variable's text as a value for a key of this type: numbers are read, lists are split at commas."""
-    while get_origin(kind) is Annotated:
-        kind = get_args(kind)[0]
-    if get_origin(kind) is tuple:
-        return [part.strip() for part in text.split(",") if part.strip()]
-    return int(text) if kind is int and re.fullmatch("[0-9]+", text) else text
-
-
-def _lay_port(tables: dict[str, Any], port: str) -> None:
-    """SLIPWAY_PORT is the port of the environment `local`. Where only others are named, it makes no `local` beside
-    them: that would change which one is the default."""
-    if not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65536:
-        raise UsageError(f"SLIPWAY_PORT is {port!r}: it must be a port number from 1 to 65535, such as 8001.")
-    deploy = tables.setdefault("deploy", {})
-    if not isinstance(deploy, dict) or (deploy and "local" not in deploy):
-        return
-    local = deploy.setdefault("local", {})
-    url = local.setdefault("url", LOCAL_URL) if isinstance(local, dict) else None
-    if isinstance(url, str):
-        with contextlib.suppress(ValueError):  # not a URL: said when the whole is validated
-            parts = urlsplit(url)
-            host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-            local["url"] = parts._replace(netloc=f"{host}:{port}").geturl() if host else url

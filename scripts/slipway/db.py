@@ -16,8 +16,8 @@ def db() -> None:
     """Fetch the vulnerability database, or say which one scans use."""
 
 
-@db.command(epilog=examples("slipway db pull", "slipway db pull --from /media/usb/trivy-db"))
-@click.option("--from", "source", metavar="REPOSITORY|PATH", default="", help="Fetch it from there this time.")
+@db.command(epilog=examples("slipway db pull", "slipway db pull --source /media/usb/trivy-db"))
+@click.option("--source", metavar="REPOSITORY|PATH", default="", help="Fetch it from there this time.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 @directory
 def pull(source: str, as_json: bool, directory: Path) -> None:

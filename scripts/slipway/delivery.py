@@ -44,8 +44,12 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="An older version may replace a newer one.",
 )
 @click.option("--no-command", is_flag=True, help="Refuse the target `command`.")
-@click.option("--target", type=click.Choice(["fake-render"]), help="Show it on a Render played here.")
-@click.option("--set", "variables", metavar="NAME=VALUE", multiple=True, help="With --target: a variable of the app.")
+@click.option(
+    "--target", type=click.Choice(["fake-render"]), hidden=True, help="Demonstrate it on a local fake of Render."
+)
+@click.option(
+    "--set", "variables", metavar="NAME=VALUE", multiple=True, hidden=True, help="With --target: a variable of the app."
+)
 @_options
 def deploy(
     environment: str | None,

@@ -67,7 +67,7 @@ def running(state: Path, environment: str) -> str:
 def left_running(records: list[Record]) -> str:
     """The reference that the last of an environment's records leaves running; empty where that is not known."""
     for record in reversed(records):
-        if record.result in ("live", "live already"):
+        if record.result in ("live", "unchanged"):
             return record.reference
         if record.result in ("kept-old", "rolled-back") and record.previous:
             return record.previous

@@ -12,7 +12,7 @@ class Result(enum.Enum):
     """The end of a rollout, with its exit code."""
 
     LIVE = ("live", ExitCode.PASSED)
-    UNCHANGED = ("live already", ExitCode.PASSED)
+    UNCHANGED = ("unchanged", ExitCode.PASSED)
     KEPT_OLD = ("kept-old", ExitCode.DEPLOY_FAILED)
     ROLLED_BACK = ("rolled-back", ExitCode.DEPLOY_FAILED)
     NEEDS_HUMAN = ("needs-human", ExitCode.NEEDS_HUMAN)

@@ -120,7 +120,7 @@ async def _network(root: Path) -> list[Check]:
     ]
     if any(up[host] for host in databases):
         return [*checks, Check("vulnerability data", "ok", "can be reached")]
-    mend = "the scan is degraded without; bring it: `slipway db pull --from PATH` (docs/how-to/air-gap.md)"
+    mend = "the scan is degraded without; bring it: `slipway db pull --source PATH` (docs/how-to/air-gap.md)"
     return [*checks, Check("vulnerability data", "warning", "no registry with it can be reached", mend)]
 
 

@@ -4,7 +4,7 @@ from slipway.deploy.record import Record
 from slipway.tools.gh import NotGranted, api
 
 NEEDS = "deployments: write"
-GREEN = ("live", "live already")
+GREEN = ("live", "unchanged")
 
 
 async def keep(repository: str, sha: str, one: Record, run: str) -> str:

@@ -70,7 +70,7 @@ class Kind(enum.StrEnum):
 
     RUN_STARTED = "run-started"
     STAGE_STARTED = "stage-started"
-    STAGE_DOING = "stage-doing"
+    STAGE_PROGRESS = "stage-progress"
     STAGE_FINISHED = "stage-finished"
     RUN_FINISHED = "run-finished"
 

@@ -103,7 +103,7 @@ class Scheduler:
             doing("")
 
     def _doing(self, stage: Stage) -> Callable[[str], None]:
-        return lambda text: self.emit(Event(kind=Kind.STAGE_DOING, at=self._now(), stage=stage.name, text=text))
+        return lambda text: self.emit(Event(kind=Kind.STAGE_PROGRESS, at=self._now(), stage=stage.name, text=text))
 
     def _now(self) -> float:
         return round(self.clock() - self.begun, 3)

@@ -9,7 +9,7 @@ Severity = Literal["CRITICAL", "HIGH", "MEDIUM", "LOW", "UNKNOWN"]
 ORDER: tuple[Severity, ...] = ("CRITICAL", "HIGH", "UNKNOWN", "MEDIUM", "LOW")
 
 
-class Finding(Struct, frozen=True, omit_defaults=True):
+class Finding(Struct, frozen=True, omit_defaults=True, rename={"stops": "blocking", "known": "baseline"}):
     """One thing that a gate objects to, or lists."""
 
     rule: str  # DL3008, CVE-2024-1135, secret, test name …

@@ -77,7 +77,7 @@ class Terminal:
             self._live.start()
         elif event.kind is Kind.STAGE_STARTED:
             self._running[event.stage] = time.monotonic()
-        elif event.kind is Kind.STAGE_DOING:
+        elif event.kind is Kind.STAGE_PROGRESS:
             what, since = self._doing.get(event.stage, ("", 0.0))
             self._doing[event.stage] = (event.text, since if what == event.text else time.monotonic())
         elif event.kind is Kind.STAGE_FINISHED and event.result:
@@ -252,7 +252,7 @@ class Lines:
         elif event.kind is Kind.STAGE_STARTED:
             self._begun[event.stage] = self._said[event.stage] = time.monotonic()
             self._say(f"{event.stage}: started")
-        elif event.kind is Kind.STAGE_DOING and time.monotonic() - self._said.get(event.stage, math.inf) >= SILENCE:
+        elif event.kind is Kind.STAGE_PROGRESS and time.monotonic() - self._said.get(event.stage, math.inf) >= SILENCE:
             self._said[event.stage] = time.monotonic()
             self._say(f"{event.stage}: {self._said[event.stage] - self._begun[event.stage]:.0f} s  {event.text}")
         elif event.kind is Kind.STAGE_FINISHED and event.result:

@@ -33,7 +33,7 @@ LAYER = "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip"
 TAG = "2"  # the version of the database's format
 MEND = (
     "Let this machine reach a registry that has it, or bring it as a folder or OCI layout: "
-    "`slipway db pull --from PATH` (docs/how-to/air-gap.md)."
+    "`slipway db pull --source PATH` (docs/how-to/air-gap.md)."
 )
 EVER = 1e9  # hours
 _FAULTS = (OSError, ValueError, EOFError, http.client.HTTPException, tarfile.TarError, zlib.error)

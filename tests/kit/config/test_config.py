@@ -235,6 +235,45 @@ def test_the_environment_to_deploy_to(tmp_path: Path) -> None:
         both.environment("prod")
 
 
+PLATFORMS = """\
+[deploy.staging]
+target = "render"
+
+[deploy.blue-green]
+target = "railway"
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "value", "platform"),
+    [
+        ("staging", "SLIPWAY_DEPLOY_STAGING_SERVICE", "srv-1", "Render"),
+        ("blue-green", "SLIPWAY_DEPLOY_BLUE_GREEN_SERVICE", "6d1c9a1e", "Railway"),
+    ],
+)
+def test_a_service_may_be_named_by_a_variable(
+    tmp_path: Path, name: str, variable: str, value: str, platform: str
+) -> None:
+    """The error names the variable, and with that variable the environment can be used."""
+    without = read(tmp_path, PLATFORMS)
+    assert without.environment() == ("local", DeployTable()), "nobody deploys there: no reason to refuse"
+    with pytest.raises(
+        UsageError, match=rf"\[deploy\.{name}\] has no `service`: .* {platform}\. .*, or set (\S+)\.$"
+    ) as e:
+        without.environment(name)
+    assert variable in str(e.value)
+    assert read(tmp_path, PLATFORMS, **{variable: value}).environment(name)[1].service == value
+
+
+def test_a_variable_makes_no_environment(tmp_path: Path) -> None:
+    assert read(tmp_path, PLATFORMS, SLIPWAY_DEPLOY_OTHER_SERVICE="srv-1").deploy.keys() == {"staging", "blue-green"}
+    said = complaint(tmp_path, PLATFORMS, SLIPWAY_DEPLOY_STAGING_SERVICE="shop")
+    assert said == (
+        'SLIPWAY_DEPLOY_STAGING_SERVICE is not usable: "shop" is not the id of a service of Render, such as srv-…. '
+        "Change the variable, or unset it."
+    )
+
+
 @given(st.integers(1, 10**6), st.sampled_from("smh"))
 def test_durations(number: int, unit: str) -> None:
     assert seconds(f"{number}{unit}") == number * {"s": 1, "m": 60, "h": 3600}[unit]

@@ -104,7 +104,7 @@ def test_live(stage: Stage, place: Place, tmp_path: Path) -> None:
 
 def test_an_image_is_looked_at_once_and_not_at_all_where_nothing_changes(stage: Stage, asked: list[str]) -> None:
     assert stage().status == "passed" and asked == [NEW, OLD]
-    assert stage().summary.startswith("live already") and asked == [NEW, OLD]
+    assert stage().summary.startswith("unchanged") and asked == [NEW, OLD]
 
 
 def test_a_preview_is_another_place(stage: Stage, place: Place, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_a_test_is_named_while_it_runs_and_where_it_was_ended(
     limits = '[test]\ntimeout = "4s"\n[integration]\ntimeout = "8s"\n'
     shop = bare(project, base_images, **{"tests/test_shop.py": HANGS, "slipway.toml": limits})
     run = shop.start("test")
-    run.seen("test", "stage-doing", "test_hangs in test_shop.py")
+    run.seen("test", "stage-progress", "test_hangs in test_shop.py")
     done = run.end()
     assert done.code == 7, done.text
     assert (
@@ -74,7 +74,7 @@ def test_a_test_is_named_while_it_runs_and_where_it_was_ended(
     shop.write("docker-compose.test.yml", STACK)
     shop.write("tests/integration/test_it.py", HANGS)
     run = shop.start("integration", "--skip", "test")
-    run.seen("integration", "stage-doing", "test_hangs in test_it.py")
+    run.seen("integration", "stage-progress", "test_hangs in test_it.py")
     done = run.end()
     assert done.code == 7, done.text
     assert done.stage("integration")["reason"].endswith("took longer than 8s and were ended at test_it.py::test_hangs")

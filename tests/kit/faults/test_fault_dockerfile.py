@@ -55,7 +55,7 @@ def test_further_dockerfiles_and_registries_that_are_trusted(project: Callable[.
     assert (done.code, done.rules("lint")) == (1, ["DL3000"]), done.text
     found = {f["rule"]: f for f in done.stage("lint")["findings"]}
     assert (found["DL3000"]["file"], found["DL3000"]["line"]) == ("ops/Dockerfile", 2)
-    assert (found["base-digest"]["file"], found["base-digest"].get("stops", True)) == ("ops/Dockerfile", False)
+    assert (found["base-digest"]["file"], found["base-digest"].get("blocking", True)) == ("ops/Dockerfile", False)
     shop.write("slipway.toml", settings + further + 'trusted-registries = ["docker.io", "stand-in.invalid"]\n')
     assert "DL3026" in shop.run("lint").rules("lint")
 

@@ -152,7 +152,7 @@ def test_the_engine_goes_in_the_middle_of_a_build(
     hang = nap()
     shop.replace("Dockerfile", "RUN install", f"RUN --network=none {hang}\nRUN --network=none install")
     run = shop.start("build", "test", **own.environment)
-    run.seen("build", "stage-doing", hang)
+    run.seen("build", "stage-progress", hang)
     own.signal(number)
     done = run.end()
     assert done.code == 3, done.text

@@ -73,7 +73,7 @@ def test_build(project: Callable[..., Project], number: int) -> None:
     hang = nap()
     shop.replace("Dockerfile", "RUN install", f"RUN {hang}\nRUN install")
     run = shop.start("build")
-    run.seen("build", "stage-doing", hang)
+    run.seen("build", "stage-progress", hang)
     until(lambda: asleep(hang), "the step has begun")
     interrupt(shop, run, number)
     until(lambda: not asleep(hang), "the step is ended in the engine too")
@@ -83,7 +83,7 @@ def test_build(project: Callable[..., Project], number: int) -> None:
 def test_test(project: Callable[..., Project], number: int) -> None:
     shop = project(**{"checks.txt": "hang"})
     run = shop.start("test")
-    run.seen("test", "stage-doing", "check begins")
+    run.seen("test", "stage-progress", "check begins")
     interrupt(shop, run, number)
 
 

@@ -68,7 +68,7 @@ def test_a_finding_is_accepted_until_a_day(project: Callable[..., Project]) -> N
     done = shop.run(*ONLY)
     assert done.code == 0, done.text
     finding = next(f for f in done.stage("scan")["findings"] if f["rule"] == "CVE-2024-1135")
-    assert (finding["stops"], finding["accepted"]) == (False, f"until {last} by @alice: behind our proxy")
+    assert (finding["blocking"], finding["accepted"]) == (False, f"until {last} by @alice: behind our proxy")
     assert "1 of them accepted until a day" in done.out
 
     shop.write("slipway.exceptions.yaml", entry.format(today - timedelta(1)))
@@ -107,8 +107,8 @@ def test_only_new_findings_stop_where_the_gate_says_so(project: Callable[..., Pr
     assert more.code == 1, more.text
     assert more.rules("scan") == ["secret"]
     assert "from .env:2" in more.out
-    told = [f for f in more.stage("scan")["findings"] if f.get("known")]
-    assert [(f["rule"], f["stops"]) for f in told] == [("CVE-2024-1135", False)]
+    told = [f for f in more.stage("scan")["findings"] if f.get("baseline")]
+    assert [(f["rule"], f["blocking"]) for f in told] == [("CVE-2024-1135", False)]
     (shop.root / ".slipway/baseline.json").write_text("{")
     done = shop.run(*ONLY)
     assert set(done.rules("scan")) == {"secret", "CVE-2024-1135"}

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.engine
 def test_in_one_folder(project: Callable[..., Project]) -> None:
     shop = project(**{"checks.txt": "hang"})
     first = shop.start("test")
-    first.seen("test", "stage-doing", "check begins")
+    first.seen("test", "stage-progress", "check begins")
     second = shop.run("lint")
     assert second.code == 3, second.text
     assert f"another run (process {first.process.pid}) is at work in {shop.root}" in second.err
@@ -32,7 +32,7 @@ def test_a_killed_run_holds_no_lock(project: Callable[..., Project]) -> None:
     hang = nap()
     shop.replace("Dockerfile", "RUN install", f"RUN {hang}\nRUN install")
     first = shop.start("build")
-    first.seen("build", "stage-doing", hang)
+    first.seen("build", "stage-progress", hang)
     first.process.kill()
     first.process.wait()
     assert shop.run("lint").code == 0

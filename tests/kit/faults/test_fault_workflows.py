@@ -47,4 +47,4 @@ def test_what_is_only_unwise_is_listed(project: Callable[..., Project]) -> None:
     done = project(**{FILE: UNWISE}).run("lint")
     assert done.code == 0, done.text
     (finding,) = done.stage("lint")["findings"]
-    assert (finding["rule"], finding["line"], finding["stops"]) == ("reference-unpinned", 5, False)
+    assert (finding["rule"], finding["line"], finding["blocking"]) == ("reference-unpinned", 5, False)

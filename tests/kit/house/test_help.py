@@ -67,12 +67,11 @@ def test_every_option_has_a_help_text(name: str) -> None:
 
 
 def test_the_same_option_means_the_same_everywhere() -> None:
-    """One name, one meaning: type and shape of an option do not differ from command to command. `--from` is where
-    something begins: a run at a stage, a download at a repository."""
+    """One name, one meaning: type and shape of an option do not differ from command to command."""
     seen: dict[str, set[tuple[str, str, bool]]] = {}
     for command in PAGES.values():
         for option in (p for p in command.params if isinstance(p, click.Option)):
             shape = (str(option.name), type(option.type).__name__, option.is_flag)
             for word in option.opts:
                 seen.setdefault(word, set()).add(shape)
-    assert {word: shapes for word, shapes in seen.items() if len(shapes) > 1 and word != "--from"} == {}
+    assert {word: shapes for word, shapes in seen.items() if len(shapes) > 1} == {}

@@ -13,6 +13,7 @@ MODULES = sorted(p for p in KIT.rglob("*.py") if "__pycache__" not in p.parts)
 # Imports run downwards: a room may use those on lower floors and itself, nothing else.
 FLOORS = (
     {"errors", "mistakes", "options"},
+    {"variables"},
     {"image", "policy", "config"},
     {"github"},
     {"tools"},

@@ -209,7 +209,7 @@ def test_what_never_began_is_never_finished(line: Line) -> None:
 
 def test_events_tell_the_story_in_order(line: Line) -> None:
     line.run(line.stage("a"), line.stage("b", "a", does="failed"))
-    story = [(e.kind, e.stage) for e in line.events if e.kind is not Kind.STAGE_DOING]
+    story = [(e.kind, e.stage) for e in line.events if e.kind is not Kind.STAGE_PROGRESS]
     assert story == [
         (Kind.STAGE_STARTED, "a"), (Kind.STAGE_FINISHED, "a"), (Kind.STAGE_STARTED, "b"), (Kind.STAGE_FINISHED, "b"),
     ]  # fmt: skip

@@ -58,7 +58,7 @@ def told(run: RunResult) -> list[Event]:
     for stage in run.stages:
         if stage.status not in ("reused", "skipped"):
             events.append(Event(kind=Kind.STAGE_STARTED, stage=stage.name))
-            events.append(Event(kind=Kind.STAGE_DOING, stage=stage.name, text="[deps 3/7] RUN uv sync --locked"))
+            events.append(Event(kind=Kind.STAGE_PROGRESS, stage=stage.name, text="[deps 3/7] RUN uv sync --locked"))
         events.append(Event(kind=Kind.STAGE_FINISHED, stage=stage.name, result=stage))
     return [*events, Event(kind=Kind.RUN_FINISHED, at=run.seconds, run=run)]
 

@@ -134,15 +134,15 @@ def test_while_it_works(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
         show(Event(kind=kind, stage=stage, text=text))
 
     show(Event(kind=Kind.RUN_STARTED, text="shop @ 3f2c1ab", plan=PLAN))
-    say(Kind.STAGE_DOING, "scan", "fetching Trivy and its database")
+    say(Kind.STAGE_PROGRESS, "scan", "fetching Trivy and its database")
     say(Kind.STAGE_STARTED, "build")
     now[0] += 3
-    say(Kind.STAGE_DOING, "build", "[deps 3/7] RUN uv sync --locked --no-dev --no-editable --compile-bytecode")
+    say(Kind.STAGE_PROGRESS, "build", "[deps 3/7] RUN uv sync --locked --no-dev --no-editable --compile-bytecode")
     show(Event(kind=Kind.STAGE_FINISHED, stage="lint", result=GOOD[0]))
     now[0] += 12.4
-    say(Kind.STAGE_DOING, "scan", "fetching Trivy and its database")  # said again, it is not begun again
+    say(Kind.STAGE_PROGRESS, "scan", "fetching Trivy and its database")  # said again, it is not begun again
     say(Kind.STAGE_STARTED, "test")
-    say(Kind.STAGE_DOING, "test", "tests/unit/test_web.py ......")
+    say(Kind.STAGE_PROGRESS, "test", "tests/unit/test_web.py ......")
     console.print(show._render())
     show.close()
     same(f"working-{width}", out.getvalue())
@@ -155,11 +155,11 @@ def test_plain_lines_say_now_and_then_what_goes_on(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     out = io.StringIO()
     show = Lines(Console(file=out, width=100, color_system=None, highlight=False))
-    show(Event(kind=Kind.STAGE_DOING, stage="scan", text="fetching"))
+    show(Event(kind=Kind.STAGE_PROGRESS, stage="scan", text="fetching"))
     show(Event(kind=Kind.STAGE_STARTED, stage="build"))
     for second in range(75):
         now[0] += 1
-        show(Event(kind=Kind.STAGE_DOING, stage="build", text=f"step {second}"))
+        show(Event(kind=Kind.STAGE_PROGRESS, stage="build", text=f"step {second}"))
     assert out.getvalue().splitlines() == ["build: started", "build: 30 s  step 29", "build: 60 s  step 59"]
 
 

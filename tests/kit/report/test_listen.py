@@ -138,7 +138,7 @@ def test_json_is_one_event_a_line(project: Path, tmp_path: Path, monkeypatch: py
     linter(tmp_path, monkeypatch, 0)
     done = subprocess.run(words(project, "--json"), capture_output=True, check=False)
     events = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [e["kind"] for e in events if e["kind"] != "stage-doing"] == [
+    assert [e["kind"] for e in events if e["kind"] != "stage-progress"] == [
         "run-started", "stage-started", "stage-finished", "run-finished",
     ]  # fmt: skip
     assert events[-1]["run"] == json.loads((project / ".slipway" / "latest" / "result.json").read_text())

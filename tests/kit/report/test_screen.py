@@ -62,7 +62,7 @@ def test_text_that_is_longer_than_the_window_keeps_its_one_line() -> None:
     """A line that wrapped would make the table creep down the screen."""
     events = told(RUNS["good"])[:1]
     events.append(Event(kind=Kind.STAGE_STARTED, stage="build"))
-    events += [Event(kind=Kind.STAGE_DOING, stage="build", text=f"{n} 漢字 " + "x" * 500) for n in range(20)]
+    events += [Event(kind=Kind.STAGE_PROGRESS, stage="build", text=f"{n} 漢字 " + "x" * 500) for n in range(20)]
     out = io.StringIO()
     show = Terminal(Console(file=out, width=70, height=30, force_terminal=True))
     for event in events:

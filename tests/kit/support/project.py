@@ -43,7 +43,7 @@ class Done:
         return {s["name"]: s["status"] for s in self.record["stages"]}
 
     def rules(self, stage: str) -> list[str]:
-        return [f["rule"] for f in self.stage(stage)["findings"] if f.get("stops", True)]
+        return [f["rule"] for f in self.stage(stage)["findings"] if f.get("blocking", True)]
 
 
 class Running:

@@ -123,7 +123,7 @@ def test_what_is_expected_can_be_said(ask: Ask) -> None:
     assert ask(GOOD, "--ref", "refs/heads/main").exit_code == 0
     assert ask(GOOD, "--ref", "refs/heads/release").exit_code == 1
     own = {PROVENANCE: answer(result(runnerEnvironment="self-hosted")), SBOM: answer()}
-    assert ask(own, "--self-hosted").exit_code == 0
+    assert ask(own, "--allow-self-hosted").exit_code == 0
 
 
 @pytest.mark.parametrize(

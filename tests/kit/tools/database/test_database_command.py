@@ -40,7 +40,7 @@ def test_pull_and_status(registry: Callable[..., Registry], command: Callable[..
     assert nothing.exit_code == 3
     assert "no vulnerability database here (auto)" in nothing.output
 
-    pulled = command("pull", "--from", good.reference)
+    pulled = command("pull", "--source", good.reference)
     assert pulled.exit_code == 0, pulled.output
     for words in (f"source   {good.reference}", digest(good.layer), "age      3 h, the limit is 48 h", "MB"):
         assert words in pulled.output
@@ -62,8 +62,8 @@ def test_pull_says_what_was_tried_and_what_mends_it(
     failed = command("pull", setting=bad.reference)
     assert failed.exit_code == 3
     assert f"cannot be had: {bad.reference}: manifest: 403 Forbidden." in failed.output
-    assert "slipway db pull --from PATH" in failed.output
-    unreachable = command("pull", "--from", "127.0.0.1:1/db:2")
+    assert "slipway db pull --source PATH" in failed.output
+    unreachable = command("pull", "--source", "127.0.0.1:1/db:2")
     assert unreachable.exit_code == 3
     assert "127.0.0.1:1/db:2: manifest: Connection refused" in unreachable.output
 
@@ -73,7 +73,7 @@ def test_a_database_that_no_scan_uses_is_not_ready(
     registry: Callable[..., Registry], command: Callable[..., Any], hours: int, words: str
 ) -> None:
     bad = registry(datetime.now(UTC) - timedelta(hours=hours))
-    for done in (command("pull", "--from", bad.reference), command("status")):
+    for done in (command("pull", "--source", bad.reference), command("status")):
         assert done.exit_code == 3
         assert words in done.output
 
@@ -82,7 +82,7 @@ def test_a_database_that_no_scan_uses_is_not_ready(
 def test_what_was_brought_may_go_again(tmp_path: Path, command: Callable[..., Any], shape: str) -> None:
     brought = trivydb.write(tmp_path / "usb")
     source = brought if shape == "folder" else brought / "db"
-    assert command("pull", "--from", str(source)).exit_code == 0
+    assert command("pull", "--source", str(source)).exit_code == 0
     shutil.rmtree(brought)
     done = command("status")
     assert done.exit_code == 0
@@ -95,12 +95,12 @@ def test_what_is_named_on_the_command_line_lies_where_one_stands(
 ) -> None:
     trivydb.write(tmp_path / "usb")
     monkeypatch.chdir(tmp_path)
-    assert command("pull", "--from", "usb").exit_code == 0
+    assert command("pull", "--source", "usb").exit_code == 0
 
 
 def test_pulled_from_elsewhere_means_auto(tmp_path: Path, command: Callable[..., Any]) -> None:
     brought = trivydb.write(tmp_path / "usb")
-    refused = command("pull", "--from", str(brought), setting="ghcr.io/acme/trivy-db:2")
+    refused = command("pull", "--source", str(brought), setting="ghcr.io/acme/trivy-db:2")
     assert refused.exit_code == 2
     assert "scans use that, whatever is pulled from elsewhere" in refused.output
     assert command("status", setting=str(brought)).exit_code == 0

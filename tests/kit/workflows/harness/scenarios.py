@@ -24,6 +24,7 @@ class Scenario:
     ref: str = "refs/heads/main"
     inputs: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)  # of the repository
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)  # over ANSWERS
     fork: bool = False
     artifacts: dict[str, dict[str, str]] = field(default_factory=dict)  # of earlier jobs, the first is 1001
@@ -102,6 +103,8 @@ BASELINE = {
 }  # fmt: skip
 FILES = ANSWERS["run lint build test scan"]["files"]
 KEPT = {**FILES, "$RUNNER_TEMP/baseline.json": "{}"}
+SERVICES = {"RENDER_SERVICE": "srv-1", "RAILWAY_SERVICE": "6d1c9a1e"}
+PLATFORMS = {"render-api-key": "a-key", "railway-token": "a-token"}
 STAGING = {"environment": "staging", "image": IMAGE}
 READY = {"digest": DIGEST, "artifact-id": "1001"}
 
@@ -164,14 +167,18 @@ def of(root: Path = places.REPOSITORY) -> list[Scenario]:
             "image": IMAGE, "environment": "production", "scan-database": SET["scan-database"],
             "runner": SET["runner"], "timeout-minutes": "7"}, answers={"rescan": {"outputs": {"status": "passed"}}}),
         Scenario("rescan-not-ready", "rescan", inputs={"image": IMAGE}, answers={"rescan": {"exit": 3}}),
-        Scenario("ci-push", "ci"),
+        Scenario("ci-push", "ci", variables=SERVICES, secrets=PLATFORMS),
+        Scenario("ci-push-no-services", "ci"),
         Scenario("ci-branch", "ci", ref="refs/heads/feature"),
         Scenario("ci-tag", "ci", ref=TAG),
         Scenario("ci-pull-request", "ci", event="pull_request"),
         Scenario("ci-fork", "ci", event="pull_request", fork=True),
         Scenario("ci-verify-failing", "ci", answers=RED_LINT),
-        Scenario("ci-dispatch", "ci", event="workflow_dispatch", inputs={"image": IMAGE}),
-        Scenario("ci-dispatch-failing", "ci", event="workflow_dispatch", inputs={"image": IMAGE}, answers=GONE_WRONG),
+        Scenario("ci-dispatch", "ci", event="workflow_dispatch", inputs={"image": IMAGE}, variables=SERVICES,
+                 secrets=PLATFORMS),
+        Scenario("ci-dispatch-no-services", "ci", event="workflow_dispatch", inputs={"image": IMAGE}),
+        Scenario("ci-dispatch-failing", "ci", event="workflow_dispatch", inputs={"image": IMAGE}, answers=GONE_WRONG,
+                 variables=SERVICES),
         Scenario("action-deploy", "actions/deploy", inputs={"environment": "production", "image": IMAGE}),
         Scenario("action-deploy-all-set", "actions/deploy", inputs={
             "environment": "production", "image": IMAGE, "working-directory": "services/shop", "provenance": "never",

@@ -90,7 +90,16 @@ def execute(scenario: Scenario, folder: Path, root: Path = places.REPOSITORY) ->
         "workflow_dispatch": lambda: events.dispatch(scenario.ref, **({} if called else scenario.inputs)),
     }[scenario.event]()
     named = {name.upper().replace("-", "_"): value for name, value in scenario.secrets.items()}
-    run = shop.run(shop.caller(text), scenario.event, payload, sha, permissions=granted, secrets=named, timeout=90)
+    run = shop.run(
+        shop.caller(text),
+        scenario.event,
+        payload,
+        sha,
+        permissions=granted,
+        secrets=named,
+        variables=scenario.variables,
+        timeout=90,
+    )
     shutil.rmtree(folder / "kit")
     return run
 
