@@ -1,6 +1,6 @@
 """Makes docs/reference/public-names.md from the code and the workflows.
 
-    uv run --project scripts python docs/public_names.py
+uv run --project scripts python docs/public_names.py
 """
 
 import re

@@ -1,3 +1,3 @@
 """Slipway: a Dockerised Flask app from a commit to a verified deployment."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

@@ -208,16 +208,32 @@ def proven() -> None:
 
 
 @ci.command()
-def major() -> None:
-    """Move the tag of the major version.
+def drafts() -> None:
+    """Delete the drafts of TAG that an earlier attempt left behind.
 
-    TAG is the version that was released; without an earlier one the tag is made.
+    A version that is released already is refused.
     """
     from slipway import github
     from slipway.pipeline import release
 
+    found = asyncio.run(release.drafts(github.event().repository, _required("TAG")))
+    click.echo(f"drafts deleted: {', '.join(map(str, found)) or 'none'}")
+
+
+@ci.command()
+def major() -> None:
+    """Move the tag of the major version.
+
+    TAG is the version that was released; without an earlier one the tag is made. Where GitHub does not allow it, a
+    warning says how to do it by hand: the release is out by then.
+    """
+    from slipway import github
+    from slipway.github import commands
+    from slipway.pipeline import release
+
     event = github.event()
-    click.echo(asyncio.run(release.move_major(event.repository, _required("TAG"), event.sha)))
+    done = asyncio.run(release.move_major(event.repository, _required("TAG"), event.sha))
+    click.echo(commands.annotation("warning", done.says, title="slipway") if done.refused else done.says)
 
 
 def _target() -> "Repository":

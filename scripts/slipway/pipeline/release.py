@@ -1,8 +1,9 @@
 """A version of the kit itself: whether it may be released, and the tag of its major version, which moves with it."""
 
 import re
+from dataclasses import dataclass
 
-from slipway.errors import SlipwayError
+from slipway.errors import NotReady, SlipwayError
 from slipway.tools.gh import api
 
 SELFTEST = "selftest.yml"
@@ -28,11 +29,39 @@ async def proven(repository: str, commit: str) -> str:
     )
 
 
-async def move_major(repository: str, tag: str, commit: str) -> str:
-    """Put `v1` on the commit of `v1.2.3`, or make it there; says what was done. It never goes back to a lower version.
+async def drafts(repository: str, tag: str) -> list[int]:
+    """Delete the drafts of a release that earlier attempts left behind, and return their ids.
+
+    `gh release create` makes another draft beside one of the same tag.
 
     Raises:
-        SlipwayError: the tag is no version, or GitHub refuses.
+        SlipwayError: the version is released already, or GitHub refuses.
+    """
+    listed = await api("GET", f"repos/{repository}/releases?per_page=100", needs="contents: write")
+    found = [release for release in listed if release["tag_name"] == tag]
+    if published := [release["html_url"] for release in found if not release["draft"]]:
+        raise SlipwayError(f"{tag} is released already: {published[0]}. A version never changes: raise it.")
+    for release in found:
+        await api("DELETE", f"repos/{repository}/releases/{release['id']}", needs="contents: write")
+    return [release["id"] for release in found]
+
+
+@dataclass(frozen=True)
+class Major:
+    """What became of the tag of a major version."""
+
+    says: str
+    refused: bool = False  # GitHub does not let this token move it
+
+
+async def move_major(repository: str, tag: str, commit: str) -> Major:
+    """Put `v1` on the commit of `v1.2.3`, or make it there. It never goes back to a lower version.
+
+    A job's token may not move a tag to a commit whose workflow files differ from the default branch's: that takes the
+    permission `workflows`, which it cannot be granted (https://github.com/cloudposse/atmos/issues/2962).
+
+    Raises:
+        SlipwayError: the tag is no version, or GitHub does not answer.
     """
     ours = _VERSION.fullmatch(tag)
     if not ours:
@@ -44,9 +73,13 @@ async def move_major(repository: str, tag: str, commit: str) -> str:
     versions = [found for found in map(_VERSION.fullmatch, names) if found and found[1] == ours[1]]
     highest = max([ours, *versions], key=lambda found: [int(number) for number in found.groups()])
     if highest[0] != tag:
-        return f"{major} stays: {highest[0]} is higher than {tag}"
-    if major in names:
-        await api("PATCH", f"{refs}/tags/{major}", {"sha": commit, "force": True}, needs="contents: write")
-        return f"{major} moved to {tag}"
-    await api("POST", refs, {"ref": f"refs/tags/{major}", "sha": commit}, needs="contents: write")
-    return f"{major} made at {tag}"
+        return Major(f"{major} stays: {highest[0]} is higher than {tag}")
+    try:
+        if major in names:
+            await api("PATCH", f"{refs}/tags/{major}", {"sha": commit, "force": True}, needs="contents: write")
+            return Major(f"{major} moved to {tag}")
+        await api("POST", refs, {"ref": f"refs/tags/{major}", "sha": commit}, needs="contents: write")
+        return Major(f"{major} made at {tag}")
+    except NotReady as refusal:
+        by_hand = f"git tag --force {major} {tag} && git push --force origin refs/tags/{major}"
+        return Major(f"{tag} is released, and {major} was not moved: {refusal} By hand, in a clone: {by_hand}", True)

@@ -10,7 +10,8 @@ HEAD = """# slipway.toml
 
 Made from the code by `python -m slipway.report.reference`. Every key is optional; a file of three lines is normal.
 A variable `SLIPWAY_<TABLE>_<KEY>`, such as `SLIPWAY_SCAN_DATABASE` or `SLIPWAY_DEPLOY_STAGING_SERVICE`, wins over the
-file; `SLIPWAY_PORT` sets the port of `[deploy.local]`. An unknown key, a wrong type and a value out of range are errors that name the file and the line.
+file; `SLIPWAY_PORT` sets the port of `[deploy.local]`. An unknown key, a wrong type and a value out of range are
+errors that name the file and the line.
 
 ```toml
 [lint]

@@ -41,8 +41,8 @@ class Newcomer:
         self.environment.pop("VIRTUAL_ENV", None)
 
     def does(self, text: str, folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
-        """Type it. There is no release yet: `v1` is the commit that is here."""
-        text = text.replace("--branch v1 ", "").replace(f"{ADDRESS}@v1", f"{ADDRESS}@{self.commit}")
+        """Type it. The address is this checkout, whose branch may have moved since the test began: its commit is named."""
+        text = text.replace(f"{ADDRESS}#", f"{ADDRESS}@{self.commit}#")
         done = subprocess.run(
             ["bash", "-e"], input=text, cwd=folder or self.shop.root, env=self.environment, capture_output=True,
             text=True, timeout=500, check=False,

@@ -31,14 +31,14 @@ def test_push_to_deploy_is_a_caller_of_at_most_60_lines() -> None:
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
-    """A project's repository after the commands of copy-the-kit.md, with this repository's last commit for `v1`."""
+    """A project's repository after the commands of copy-the-kit.md, from this repository's last commit."""
     project = tmp_path / "shop"
     project.mkdir()
     (project / "app.py").write_text("from flask import Flask\n\napp = Flask(__name__)\n")
     (project / "requirements.txt").write_text("flask\n")
     subprocess.run(["git", "init", "--quiet"], cwd=project, check=True, timeout=60)
     (block,) = re.findall(r"^```sh\n(.*?)^```", (HOW_TO / "copy-the-kit.md").read_text(), re.M | re.S)
-    here = block.replace("--branch v1 https://github.com/OWNER/slipway", str(REPOSITORY))
+    here = block.replace("https://github.com/OWNER/slipway", str(REPOSITORY))
     assert here != block
     subprocess.run(["bash", "-eo", "pipefail", "-c", here], cwd=project, check=True, timeout=120)
     return project

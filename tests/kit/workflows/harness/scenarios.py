@@ -190,6 +190,7 @@ def of(root: Path = places.REPOSITORY) -> list[Scenario]:
         Scenario("release-tag", "release", ref=TAG),
         Scenario("release-not-proven", "release", ref=TAG, answers={"ci proven": {"exit": 1}}),
         Scenario("release-build-failing", "release", ref=TAG, answers={"ci package": {"exit": 1}}),
+        Scenario("release-drafts-failing", "release", ref=TAG, answers={"ci drafts": {"exit": 1}}),
         Scenario("release-draft-failing", "release", ref=TAG, answers={"gh release create": {"exit": 1}}),
     ]  # fmt: skip
     return [one for one in made if source(one, root).exists()]
