@@ -246,5 +246,5 @@ async def _tags(name: str) -> list[Check]:
     rules = await _ask(f"repos/{name}/rulesets?per_page=100&targets=tag") or []
     if any(rule.get("target") == "tag" and rule.get("enforcement") == "active" for rule in rules):
         return [Check("tags", "ok", "a ruleset protects tags")]
-    mend = f"{SETTINGS.format(name)}/rules: a tag ruleset for v*.*.* (not v*: `v1` moves), which forbids updates and deletions"
+    mend = f"{SETTINGS.format(name)}/rules: a tag ruleset for v*.*.* (`v1` moves) that forbids updates and deletions"
     return [Check("tags", "warning", "nothing protects tags: whoever may push can put v1.2.3 on another commit", mend)]

@@ -41,7 +41,7 @@ class Newcomer:
         self.environment.pop("VIRTUAL_ENV", None)
 
     def does(self, text: str, folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
-        """Type it. The address is this checkout, whose branch may have moved since the test began: its commit is named."""
+        """Type it. The address is this checkout, whose branch may move meanwhile: the commit is named."""
         text = text.replace(f"{ADDRESS}#", f"{ADDRESS}@{self.commit}#")
         done = subprocess.run(
             ["bash", "-e"], input=text, cwd=folder or self.shop.root, env=self.environment, capture_output=True,
