@@ -166,7 +166,8 @@ def test_those_commands_move_the_tag(tmp_path: Path) -> None:
     here.mkdir()
     script = (
         f"git init --quiet --bare {there}; git init --quiet --initial-branch main; git remote add origin {there}\n"
-        "git config user.name a; git config user.email a@b; git commit --quiet --allow-empty --message one\ngit tag v1\n"
+        "git config user.name a; git config user.email a@b\n"
+        "git commit --quiet --allow-empty --message one\ngit tag v1\n"
         "git push --quiet origin main v1; git commit --quiet --allow-empty --message two; git tag v1.2.3\n"
         "git tag --force v1 v1.2.3 && git push --force origin refs/tags/v1\n"
         f"test $(git rev-parse v1.2.3) = $(git -C {there} rev-parse v1)\n"
