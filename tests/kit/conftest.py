@@ -35,9 +35,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(missing)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first: a file stays with one worker, which would else be alone with it at the end."""
-    items.sort(key=lambda item: "/workflows/" not in item.path.as_posix())
+    """Mark what takes images from the engine, before `-m` chooses."""
+    for item in items:
+        if "base_images" in getattr(item, "fixturenames", ()):
+            item.add_marker("engine")
 
 
 _answers: list[bool] = []

@@ -125,6 +125,17 @@ def test_the_schema_without_a_process_is_the_same(spoiled: Spoil) -> None:
     assert not any(static.schema_by_library(file) for file in places.shipped())
 
 
+def test_the_check_without_its_command_is_the_same(spoiled: Spoil) -> None:
+    for old, new in (
+        ("Good", "Good"),
+        ("read\n    cache-mode", "read\n      packages: read\n    cache-mode"),
+        ("with: {n: 1}", "with: {n: one}"),
+    ):
+        root = spoiled(old, new)
+        assert static.slipway_check(root) == static.slipway_check_by_library(root), (old, new)
+    assert static.slipway_check_by_library(places.REPOSITORY) == []
+
+
 def test_a_tool_that_cannot_check_is_not_clean(tmp_path: Path) -> None:
     (tmp_path / ".github").mkdir()
     with pytest.raises(static.CannotCheck):
