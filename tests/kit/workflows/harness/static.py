@@ -200,3 +200,4 @@ ALL = {
     "workflow-parser": workflow_parser,
     "slipway check": slipway_check,
 }
+BUILT = ("actionlint", "workflow-parser")  # by Go and npm, on first use
