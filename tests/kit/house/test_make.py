@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[3]
 
@@ -41,3 +42,14 @@ def test_quick_of_one_room() -> None:
     tools, tests = lines("quick", "ROOM=deploy")
     assert "provision" in tools, "and the sample app's tests are left out"
     assert tests.split()[-1] == "tests/kit/deploy"
+
+
+def test_the_kits_workflow_leaves_no_test_out() -> None:
+    """A runner's user is not root: on CI a test that needs root fails without, and so runs in a step of its own."""
+    jobs = yaml.safe_load((ROOT / ".github/workflows/kit.yml").read_text())["jobs"]
+    runs = {name: [step["run"] for step in job["steps"] if "run" in step] for name, job in jobs.items()}
+    assert (runs["lint"], runs["quick"]) == (["make lint"], ["make quick"])
+    user, root = runs["engines"]
+    assert user == "make test ARGS=\"-m 'not root'\""
+    assert root.startswith("sudo ") and root.endswith('make test ARGS="-m root"')
+    assert "CI" in root.partition("--preserve-env=")[2].split()[0].split(","), "or what is missing is skipped"
