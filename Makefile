@@ -20,7 +20,8 @@ help: ## what there is
 run: ## from source to a verified local deployment (ARGS="--fresh", SLIPWAY_PORT=8001)
 	@$(READY) sh -c '$${SLIPWAY_NO_ENGINE:+scripts/without-engine} "$$@"' sh $(SLIPWAY) run $(ARGS)
 
-lint quick: WORKERS := 2 # they wait for nothing
+# It waits for nothing.
+lint: WORKERS := 2
 lint: ## static rules alone, in seconds: ruff, format, mypy, layers, workflows
 	@$(READY) --no-engine $(KIT_TESTS) -m lint tests/kit/house tests/kit/workflows $(ARGS)
 
