@@ -1,14 +1,17 @@
 # Each target does the set-up that it needs. On a machine that has nothing, start with: make run
 .DEFAULT_GOAL := help
-.PHONY: help run test test-bare bench bench-workflows bench-pages pictures scan-cases stop clean check doctor
+.PHONY: help run lint quick test test-bare bench bench-workflows bench-pages pictures scan-cases stop clean check doctor
 
 # Not a version manager's `python3`, where the system has its own: that costs 0.2 s a call.
 PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
 READY := $(PYTHON) scripts/bootstrap
 SLIPWAY := uv run --project scripts --locked --no-dev slipway
-# Two at a time: most of a test is waiting for the engine. A file stays with one worker, for its fixtures.
-WORKERS ?= 2
-KIT_TESTS := uv run --project scripts --locked pytest -n $(WORKERS) --dist loadfile
+# More than two cores need: much of a test is waiting for the engine. Who gets which test: tests/kit/conftest.py.
+WORKERS ?= 3
+KIT_TESTS = uv run --project scripts --locked pytest -n $(WORKERS)
+TEST_TOOLS := env PYTHONPATH=tests/kit uv run --project scripts --locked python -m workflows.harness.provision
+# `quick` starts no engine, and this shows it: whatever asks for one finds nothing there.
+NO_ENGINE := DOCKER_HOST=unix:///dev/null/no-engine
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do \
@@ -17,8 +20,19 @@ help: ## what there is
 run: ## from source to a verified local deployment (ARGS="--fresh", SLIPWAY_PORT=8001)
 	@$(READY) sh -c '$${SLIPWAY_NO_ENGINE:+scripts/without-engine} "$$@"' sh $(SLIPWAY) run $(ARGS)
 
+# It waits for nothing.
+lint: WORKERS := 2
+lint: ## static rules alone, in seconds: ruff, format, mypy, layers, workflows
+	@$(READY) --no-engine $(KIT_TESTS) -m lint tests/kit/house tests/kit/workflows $(ARGS)
+
+quick: ## all tests that need no engine and are quick (ROOM=deploy: those of one folder of tests/kit)
+	@$(READY) --no-engine --for-tests $(TEST_TOOLS)
+	@$(if $(ROOM),,$(READY) --no-engine uv run --locked pytest tests/unit)
+	@$(READY) --no-engine --for-tests env $(NO_ENGINE) $(KIT_TESTS) -m "not engine and not slow" --timeout 10 \
+		tests/kit/$(ROOM) $(ARGS)
+
 test: ## the sample app's unit tests, then the kit's own tests (ARGS="-k name")
-	@$(READY) --for-tests true
+	@$(READY) --for-tests $(TEST_TOOLS)
 	@$(READY) --no-engine uv run --locked pytest tests/unit
 	@$(READY) --for-tests $(KIT_TESTS) tests/kit $(ARGS)
 

@@ -13,6 +13,8 @@ import hypothesis.configuration
 import pytest
 import trivydb
 from support import REPOSITORY, SESSION, Engine, Project, docker, free_port, real
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from slipway.tools import images
 
@@ -35,9 +37,55 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(missing)
 
 
+# What a fixture brings with it, said once here and not at each test that asks for it.
+SLOW = {
+    "act": "act executes workflows, half a second each",
+    "browser": "Chromium lays out and paints pages",
+    "trivy": "Trivy scans, a second each",
+}
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first: a file stays with one worker, which would else be alone with it at the end."""
-    items.sort(key=lambda item: "/workflows/" not in item.path.as_posix())
+    """Mark tests by their fixtures before `-m` chooses, and put the long ones first.
+
+    Raises:
+        pytest.UsageError: a test is marked slow without a reason, or has a time limit of its own and is not slow.
+    """
+    for item in items:
+        given = getattr(item, "fixturenames", ())
+        if "base_images" in given:
+            item.add_marker("engine")
+        if item.path.parent.name == "house":
+            item.add_marker("lint")
+        for name in SLOW.keys() & given:
+            item.add_marker(pytest.mark.slow(SLOW[name]))
+        if any(not mark.args for mark in item.iter_markers("slow")):
+            raise pytest.UsageError(f"{item.nodeid} is marked slow without a reason: @pytest.mark.slow('why')")
+        if item.get_closest_marker("timeout") and not _long(item):
+            raise pytest.UsageError(f"{item.nodeid} has a time limit of its own: mark it slow, and say why")
+    items.sort(key=lambda item: (not _long(item), "/workflows/" not in item.path.as_posix()))
+
+
+def _long(item: pytest.Item) -> bool:
+    return bool(item.get_closest_marker("engine") or item.get_closest_marker("slow"))
+
+
+class Units(LoadScopeScheduling):
+    """Hand tests to workers: by file, for its fixtures; one by one where a file's tests share nothing."""
+
+    APART = ("test_judge.py", "test_mutations.py", "test_standins.py", "test_traces.py")
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return nodeid if file.endswith(self.APART) else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Units:
+    """Keep the order that the tests are in: xdist's own begins with the file that has the most tests."""
+    config.option.loadscopereorder = False
+    return Units(config, log)
 
 
 _answers: list[bool] = []

@@ -40,9 +40,15 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+@functools.cache
+def walked(path: Path) -> tuple[ast.AST, ...]:
+    """Every node of a module: several rules look at each."""
+    return tuple(ast.walk(tree(path)))
+
+
 def imported(path: Path) -> Iterator[tuple[str, int]]:
     """Our own modules that one imports, wherever in it, as dotted names with their lines."""
-    for node in ast.walk(tree(path)):
+    for node in walked(path):
         if isinstance(node, ast.ImportFrom):
             assert not node.level, f"{path}:{node.lineno}: relative import"
             if node.module == "slipway":
@@ -57,7 +63,7 @@ def nodes(*exempt: str) -> Iterator[tuple[str, ast.AST]]:
     """Every node of every module outside the rooms (or modules) exempt, with the place to name in a failure."""
     for path in MODULES:
         if room(path) not in exempt and str(path.relative_to(KIT)) not in exempt:
-            for node in ast.walk(tree(path)):
+            for node in walked(path):
                 yield f"{path.relative_to(KIT)}:{getattr(node, 'lineno', 0)}", node
 
 

@@ -5,6 +5,7 @@ What GitHub asks: https://docs.github.com/code-security/reference/code-scanning/
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,15 +53,33 @@ def one(folder: Path, *findings: Finding) -> dict[str, Any]:
     return dict(found)
 
 
+def unique(_: Any, wanted: bool, items: Any, __: Any) -> Iterator[jsonschema.ValidationError]:
+    """Compare by text: the library compares each item with each other, half a minute for a list as long as ours."""
+    if wanted and len({json.dumps(item, sort_keys=True) for item in items}) != len(items):
+        yield jsonschema.ValidationError("an item is there twice")
+
+
+Validator = jsonschema.validators.extend(jsonschema.Draft4Validator, {"uniqueItems": unique})
+
+
 def test_it_is_valid(tmp_path: Path) -> None:
     """By the standard's own schema, with everything in it that we ever write."""
-    schema = jsonschema.Draft4Validator(json.loads(provision.need(provision.sarif_schema).read_bytes()))
+    schema = Validator(json.loads(provision.need(provision.sarif_schema).read_bytes()))
     more = [replace(GUNICORN, rule=f"R{n}", stops=False, accepted="until then") for n in range(sarif.LIMIT)]
     log(tmp_path, GUNICORN, SECRET, *more, lint=(LINT, Finding("bar", "LOW", "", stops=False)))
     document = json.loads((tmp_path / ".slipway/findings.sarif").read_bytes())
     assert [error.message for error in schema.iter_errors(document)] == []
     document["runs"][0]["results"][0]["level"] = "high"
     assert list(schema.iter_errors(document)), "and the schema does refuse"
+
+
+def test_a_rule_twice_is_not_valid(tmp_path: Path) -> None:
+    schema = Validator(json.loads(provision.need(provision.sarif_schema).read_bytes()))
+    log(tmp_path, GUNICORN)
+    document = json.loads((tmp_path / ".slipway/findings.sarif").read_bytes())
+    rules = document["runs"][0]["tool"]["driver"]["rules"]
+    rules.append(rules[0])
+    assert [error.message for error in schema.iter_errors(document)] == ["an item is there twice"]
 
 
 def test_a_rule_says_what_it_is_and_how_to_mend_it(tmp_path: Path) -> None:

