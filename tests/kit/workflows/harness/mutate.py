@@ -26,6 +26,7 @@ NOT_IN_ACT = (
     "concurrency",
     "group",
     "cancel-in-progress",
+    "queue",
     "permissions",
 )
 TRACES = places.HERE / "traces"
