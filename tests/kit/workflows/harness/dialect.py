@@ -1,7 +1,7 @@
 """A copy of the shipped files in the dialect that act, actionlint and the parser understand, and proof that it is one.
 
 Rewritten, and nothing else: our own references `$/…` (to the mapped repository for act, to `./` for the static tools),
-`cache-mode:` lines (blanked: line numbers stay) and, for act, `queue:` lines (blanked: act 0.2.89 refuses the key, which
+`cache-mode:` lines (blanked: line numbers stay) and, for act, `queue:` lines (blanked: act 0.2.89 refuses the key that
 GitHub has since 7 May 2026) and `max-parallel: 1` in every matrix (act's table of mapped repositories has no lock).
 `proves` does not trust the rewriting: it compares line by line by rules of its own.
 """
