@@ -1,8 +1,9 @@
 """A copy of the shipped files in the dialect that act, actionlint and the parser understand, and proof that it is one.
 
 Rewritten, and nothing else: our own references `$/…` (to the mapped repository for act, to `./` for the static tools),
-`cache-mode:` lines (blanked: line numbers stay) and, for act, `max-parallel: 1` in every matrix (act's table of mapped
-repositories has no lock). `proves` does not trust the rewriting: it compares line by line by rules of its own.
+`cache-mode:` lines (blanked: line numbers stay) and, for act, `queue:` lines (blanked: act 0.2.89 refuses the key that
+GitHub has since 7 May 2026) and `max-parallel: 1` in every matrix (act's table of mapped repositories has no lock).
+`proves` does not trust the rewriting: it compares line by line by rules of its own.
 """
 
 import re
@@ -14,6 +15,7 @@ from workflows.harness.places import COMMIT, SELF
 
 OWN = re.compile(r"""(uses:\s*['"]?)\$/([^\s'"#]+)""")
 CACHE_MODE = re.compile(r"^\s+cache-mode: (read|write|write-only|none)\s*(#.*)?$")
+QUEUE = re.compile(r"^\s+queue: (single|max)$")
 MATRIX = re.compile(r"^(\s+)matrix:(\s|$)")
 
 
@@ -24,7 +26,7 @@ def for_act(text: str) -> str:
         indent = MATRIX.match(line)
         if indent:
             lines.append(f"{indent[1]}max-parallel: 1")
-        lines.append(line)
+        lines.append("" if QUEUE.match(line) else line)
     return "\n".join(lines)
 
 
@@ -45,9 +47,10 @@ def proves(shipped: str, copy: str, *, act: bool) -> list[str]:
         "own": sum(value.startswith("$/") for value in yaml_text.uses(document)),
         "cache-mode": sum(key == "cache-mode" for _, key, _ in yaml_text.walk(document)),
         "matrix": sum(key == "matrix" and path[-1:] == ("strategy",) for path, key, _ in yaml_text.walk(document)),
+        "queue": sum(key == "queue" and path[-1:] == ("concurrency",) for path, key, _ in yaml_text.walk(document)),
     }
     if not act:
-        counted["matrix"] = 0  # the static tools read matrices as they are
+        counted["matrix"] = counted["queue"] = 0  # the static tools read matrices and queues as they are
     seen = dict.fromkeys(counted, 0)
     rest = copy.split("\n")
     for number, line in enumerate(shipped.split("\n"), 1):
@@ -63,6 +66,8 @@ def proves(shipped: str, copy: str, *, act: bool) -> list[str]:
             seen["own"] += 1
         elif other == "" and line.lstrip().startswith("cache-mode:"):
             seen["cache-mode"] += 1
+        elif act and other == "" and line.strip() in ("queue: max", "queue: single"):
+            seen["queue"] += 1
         else:
             wrong.append(f"line {number}: {line!r} became {other!r}")
     if rest:
