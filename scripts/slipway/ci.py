@@ -65,18 +65,17 @@ def login() -> None:
     All of it stays in a folder of this job.
     """
     from slipway.github import commands, files
-    from slipway.tools import remote, ssh
+    from slipway.tools import docker_config, ssh
 
-    wanted = remote.credentials(os.environ.get("REGISTRY_AUTH", ""))
+    wanted = docker_config.credentials(os.environ.get("REGISTRY_AUTH", ""))
     if token := os.environ.get("GHCR_TOKEN"):
         wanted.append(("ghcr.io", "slipway", token))
-    folder = _folder() / "docker"
-    for registry, user, secret in wanted:
+    for _, _, secret in wanted:
         click.echo("\n".join(commands.mask(secret)))
-        asyncio.run(remote.login(registry, user, secret, folder))
-        click.echo(f"logged in to {registry} as {user}")
     if wanted:
-        files.environment(remote.configuration(folder))
+        files.environment(asyncio.run(docker_config.login(_folder() / "docker", wanted)))
+    for registry, user, _ in wanted:
+        click.echo(f"logged in to {registry} as {user}")
     if key := os.environ.get("SSH_KEY"):
         click.echo("\n".join(commands.mask(key)))
         files.path(ssh.install(_folder() / "ssh", key, os.environ.get("SSH_KNOWN_HOSTS", "")))

@@ -20,7 +20,7 @@ from slipway.image.reference import by_digest, short
 from slipway.stages import place
 from slipway.stages.base import Context, Outcome, Stage
 from slipway.stages.proof import proof
-from slipway.tools import docker, remote
+from slipway.tools import docker, docker_config, remote
 
 REVISION = "org.opencontainers.image.revision"  # label: what /version must say
 MIGRATION = "slipway.migration"  # label: `breaking` says that the version before cannot work with the data after it
@@ -109,7 +109,7 @@ async def _image(context: Context) -> Image:
     digests = await remote.manifests(context.repository, context.digest)
     if not digests:
         raise NotReady(f"{context.reference} is not in its registry, or may not be read. Publish it, or log in.")
-    anonymous = remote.configuration(context.folder / "anonymous")
+    anonymous = docker_config.anonymous(context.folder / "anonymous")
     public = context.repository.loopback or await remote.exists(context.repository, context.digest, anonymous)
     return Image(context.reference, frozenset(digests), public)
 

@@ -1,49 +1,16 @@
 """Registries anywhere, by docker's own client and its credentials: read a digest, push, put an index together."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from slipway.errors import NotReady, UsageError
+from slipway.errors import NotReady
 from slipway.image.reference import Repository
 from slipway.tools.docker import docker
 from slipway.tools.process import Finished
 
 PUSH_SECONDS = 1200.0
 CREATED = "org.opencontainers.image.created"  # label: when the commit of an image was made, RFC 3339
-
-
-def credentials(text: str) -> list[tuple[str, str, str]]:
-    """Read `registry=user:token` lines.
-
-    Raises:
-        UsageError: a line is of another form; the line itself is a secret and not shown.
-    """
-    found = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        registry, equals, login = line.strip().partition("=")
-        user, colon, token = login.partition(":")
-        if not (registry and equals and user and colon and token):
-            raise UsageError(f"registry-auth: line {number} is not registry=user:token. Write one registry a line.")
-        found.append((registry, user, token))
-    return found
-
-
-async def login(registry: str, user: str, token: str, folder: Path) -> None:
-    """Store a credential in a docker configuration of our own, so that no other step finds it.
-
-    Raises:
-        NotReady: the registry refuses it.
-    """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    done = await docker(
-        "--config", folder, "login", registry, "--username", user, "--password-stdin", stdin=token, timeout=60
-    )
-    if not done.ok:
-        raise NotReady(f"{registry} refuses the credential of {user}: {done.last_line()}")
 
 
 async def digest(repository: Repository, name: str, environment: Mapping[str, str] | None = None) -> str | None:
@@ -139,13 +106,3 @@ async def point(repository: Repository, name: str, digests: Sequence[str], envir
 
 def _why(done: Finished) -> str:
     return "it took too long" if done.timed_out else done.last_line()
-
-
-def configuration(folder: Path) -> dict[str, str]:
-    """The environment in which docker finds the credentials of `folder`, and its plugins all the same."""
-    plugins = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "cli-plugins"
-    link = folder / "cli-plugins"
-    if plugins.is_dir() and not link.exists():
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        link.symlink_to(plugins)
-    return {"DOCKER_CONFIG": str(folder)}
