@@ -191,7 +191,7 @@ def rescan(reference: str, as_json: bool, directory: Path) -> None:
 
 @main.command(epilog=examples("slipway check", "slipway check .github/workflows/deliver.yml --policy write"))
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--policy", type=click.Choice(["read", "write"]), default="read", help="The repository's default token.")
+@click.option("--policy", type=click.Choice(["read", "write"]), help="The repository's default token, if you know it.")
 @click.option("--same-owner", is_flag=True, help="Called workflows elsewhere have the repository's owner.")
 @click.option("--kit", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of OWNER/slipway.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
@@ -199,7 +199,7 @@ def rescan(reference: str, as_json: bool, directory: Path) -> None:
 @directory
 def check(
     files: tuple[Path, ...],
-    policy: Literal["read", "write"],
+    policy: Literal["read", "write"] | None,
     same_owner: bool,
     kit: Path | None,
     as_json: bool,
@@ -211,10 +211,11 @@ def check(
     FILES are by default .github/workflows/*.yml and .github/actions/*/action.yml of the project.
     """
     from slipway.report import workflows as show
-    from slipway.workflows import check as checks
+    from slipway.workflows import syntax
+    from slipway.workflows.check import installed_kit
     from slipway.workflows.permissions import Default
 
-    report = checks.check(directory, files, kit or checks.installed_kit(), Default(policy, same_owner))
+    report = asyncio.run(syntax.check_all(directory, files, kit or installed_kit(), Default(policy, same_owner)))
     show.show(report, as_json)
     if sarif:
         show.write_sarif(report, sarif)

@@ -58,7 +58,7 @@ async def examine(root: Path) -> list[Check]:
 def _workflows(top: Path) -> Iterator[Check]:
     """What `slipway check` says: permissions above all."""
     try:
-        report = check.check(top, [], check.installed_kit(), Default("read", False))
+        report = check.check(top, [], check.installed_kit(), Default())
     except SlipwayError as error:
         yield Check("workflows", "missing", str(error), "slipway check")
         return

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Sized
 from pathlib import Path
 from typing import Any
 
@@ -25,28 +26,41 @@ def show(report: Report, as_json: bool) -> None:
         return
     console = Console(highlight=False, no_color=True if os.environ.get("NO_COLOR") else None)
     for problem in report.problems:
-        where = f"{problem.file}:{problem.line}:{problem.column}"
-        console.print(
-            Text.assemble((where, "bold"), f": {problem.message} ", (f"[{problem.rule}]", "cyan")), soft_wrap=True
-        )
-        console.print(Text(f"    why:  {problem.why}."), soft_wrap=True)
-        console.print(Text(f"    mend: {_indented(problem.mend)}\n"), soft_wrap=True)
-    count = f"{len(report.problems)} finding{'' if len(report.problems) == 1 else 's'}"
-    files = f"{len(report.files)} file{'' if len(report.files) == 1 else 's'}"
-    rules = f"; the rules: {GUIDE}" if report.problems else ""
-    console.print(Text(f"{count} in {files}{rules}"), soft_wrap=True)
+        _print(console, problem, "")
+    for note in report.notes:
+        _print(console, note, "note: ")
+    count = _count(report.problems, "finding") + (f", {_count(report.notes, 'note')}" if report.notes else "")
+    rules = f"; the rules: {GUIDE}" if report.problems or report.notes else ""
+    console.print(Text(f"{count} in {_count(report.files, 'file')}{rules}"), soft_wrap=True)
     for call in report.unread:
         console.print(Text(f"not checked, it is not here: {call}"), soft_wrap=True)
+    if not report.actionlint:
+        console.print(Text("not checked, actionlint is not on PATH: the rest of the syntax"), soft_wrap=True)
+    elif report.actionlint.startswith("failed"):
+        console.print(Text(f"not checked, actionlint {report.actionlint}"), soft_wrap=True)
+
+
+def _print(console: Console, problem: Problem, kind: str) -> None:
+    where = f"{problem.file}:{problem.line}:{problem.column}"
+    first = Text.assemble((where, "bold"), f": {kind}{problem.message} ", (f"[{problem.rule}]", "cyan"))
+    console.print(first, soft_wrap=True)
+    console.print(Text(f"    why:  {problem.why}."), soft_wrap=True)
+    console.print(Text(f"    mend: {_indented(problem.mend)}\n"), soft_wrap=True)
+
+
+def _count(things: Sized, what: str) -> str:
+    return f"{len(things)} {what}{'' if len(things) == 1 else 's'}"
 
 
 def write_sarif(report: Report, path: Path) -> None:
     """SARIF 2.1.0, for GitHub's code scanning."""
-    rules = [_rule(name) for name in dict.fromkeys(problem.rule for problem in report.problems)]
+    found = [*report.problems, *report.notes]
+    rules = [_rule(name) for name in dict.fromkeys(problem.rule for problem in found)]
     driver = {"name": "Slipway check", "semanticVersion": __version__, "rules": rules}
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
-        "results": [_result(p) for p in report.problems],
+        "results": [_result(p) for p in found],
     }
     log = {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}
     path.write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
@@ -68,7 +82,7 @@ def _result(problem: Problem) -> dict[str, Any]:
     location = {"artifactLocation": {"uri": problem.file}, "region": region}
     return {
         "ruleId": problem.rule,
-        "level": LEVELS[problem.severity],
+        "level": "note" if problem.note else LEVELS[problem.severity],
         "message": {"text": f"{problem.message}\n{problem.why}.\nMend: {problem.mend}"},
         "locations": [{"physicalLocation": location}],
         "partialFingerprints": {"slipway/v1": f"check:{problem.rule}:{problem.file}:{problem.message}"[:200]},

@@ -118,10 +118,9 @@ def _workflows(root: Path, files: list[Path]) -> list[Finding]:
     from slipway.workflows import check  # with its YAML reader, a tenth of a second that a reused lint does not need
     from slipway.workflows.permissions import Default
 
-    report = check.check(root, files, check.installed_kit(), Default("read", False))
-    return [
-        Finding(p.rule, p.severity, p.message, p.file, p.line, p.mend, p.severity == "HIGH") for p in report.problems
-    ]
+    report = check.check(root, files, check.installed_kit(), Default())
+    found = [*report.problems, *report.notes]
+    return [Finding(p.rule, p.severity, p.message, p.file, p.line, p.mend, p.severity == "HIGH") for p in found]
 
 
 async def _compose(context: Context, name: str) -> list[Finding]:

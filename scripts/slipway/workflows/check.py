@@ -15,7 +15,9 @@ from slipway.workflows import (
     interface,
     outputs,
     permissions,
+    privileges,
     references,
+    runners,
     shape,
     triggers,
 )
@@ -31,6 +33,8 @@ class Report(Struct, frozen=True):
     problems: list[Problem]
     files: list[str]  # that were asked for
     unread: list[str]  # calls that lead to other repositories: file:line, reference
+    notes: list[Problem] = []  # what a setting decides that no file says: never red
+    actionlint: str = ""  # the version that ran as well; empty where it was not found
 
 
 def installed_kit() -> Path | None:
@@ -45,29 +49,55 @@ def check(project: Path, files: Iterable[Path], kit: Path | None, default: Defau
     Raises:
         UsageError: there is nothing to check.
     """
+    library, paths = opened(project, files, kit, default)
+    return judge(library, paths, default)
+
+
+def opened(project: Path, files: Iterable[Path], kit: Path | None, default: Default) -> tuple[Library, list[Path]]:
+    """Return what files are read from, and the paths to check.
+
+    Raises:
+        UsageError: there is nothing to check.
+    """
     project = project.resolve()
     paths = [path.resolve() for path in files] or default_files(project)
     if not paths:
         raise UsageError(
             f"{project} has no files in {FOLDER} or .github/actions. Name files, or another project with -C."
         )
-    library = Library(project, kit.resolve() if kit else None)
+    return Library(project, kit.resolve() if kit else None, same_owner=default.same_owner), paths
+
+
+def read(library: Library, path: Path) -> Workflow | Action | None:
+    """Return the content of a file to check."""
+    return library.file(path, _repository(path, library.project)).content
+
+
+def judge(library: Library, paths: list[Path], default: Default) -> Report:
+    """Apply every rule to the files."""
     problems: list[Problem] = []
     unread: dict[str, None] = {}
     for path in paths:
-        file = library.file(path, _repository(path, project))
-        if isinstance(file.content, Workflow):
-            problems += _workflow(file.content, library, default)
-            unread |= dict.fromkeys(_unread(file.content, library))
-        elif file.content:
-            problems += _action(file.content, library)
+        content = read(library, path)
+        if isinstance(content, Workflow):
+            problems += _workflow(content, library, default)
+            unread |= dict.fromkeys(_unread(content, library))
+        elif content:
+            problems += _action(content, library)
     problems += library.problems()
     unique = {(p.file, p.line, p.column, p.rule, p.message): p for p in problems}
+    ordered = sorted(unique.values(), key=place)
     return Report(
-        sorted(unique.values(), key=lambda p: (p.file, p.line, p.column, p.rule)),
-        [library.file(path, project).source.name for path in paths],
+        [p for p in ordered if not p.note],
+        [library.file(path, library.project).source.name for path in paths],
         list(unread),
+        [p for p in ordered if p.note],
     )
+
+
+def place(found: Problem) -> tuple[str, int, int, str]:
+    """Return what findings are sorted by."""
+    return found.file, found.line, found.column, found.rule
 
 
 def _repository(path: Path, project: Path) -> Path:
@@ -87,6 +117,8 @@ def _workflow(workflow: Workflow, library: Library, default: Default) -> Iterato
     )
     yield from references.unpinned(workflow)
     yield from triggers.check(workflow, library)
+    yield from runners.check(workflow, library)
+    yield from privileges.check(workflow, library, default)
 
 
 def _refusals(workflow: Workflow, library: Library) -> Iterator[Problem]:
@@ -117,7 +149,8 @@ def _tree(workflow: Workflow, library: Library, seen: list[Workflow]) -> Iterato
 
 
 def _unread(workflow: Workflow, library: Library) -> Iterator[str]:
+    nameless = "" if library.own else " (no git remote says which repository this is)"
     for one in _tree(workflow, library, []):
         for call in library.calls(one):
             if isinstance(call, Unread):
-                yield f"{call.file}:{call.uses.line} {call.uses.text}"
+                yield f"{call.file}:{call.uses.line} {call.uses.text}{nameless}"

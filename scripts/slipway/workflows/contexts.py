@@ -2,38 +2,14 @@
 
 from collections.abc import Iterator
 
-from slipway.workflows import expressions
+from slipway.workflows import expressions, tables
 from slipway.workflows.model import Action, Job, Workflow, pairs, steps
 from slipway.workflows.reader import Mapping, Node, Scalar, scalars
 from slipway.workflows.rules import Problem, problem, refused
 
-STATUS = frozenset({"always", "failure", "cancelled", "success"})
-_SOMEWHERE = STATUS | {"hashfiles"}  # functions that exist in some places only; all others exist everywhere
-
-_FILE = frozenset({"github", "inputs", "vars"})
-_JOB = _FILE | {"needs"}
-_LEG = _JOB | {"strategy", "matrix"}
-_RUNNER = _LEG | {"steps", "job", "runner", "env"}
-_STEP = _RUNNER | {"secrets", "hashfiles"}
-_COMPOSITE = (_RUNNER | {"hashfiles"}) - {"needs", "vars"}
-NONE: frozenset[str] = frozenset()
-
-WORKFLOW = {"run-name": _FILE, "concurrency": _FILE, "env": _FILE | {"secrets"}}
-JOB = {
-    "name": _LEG,
-    "if": _JOB | STATUS,
-    "strategy": _JOB,
-    "runs-on": _LEG,
-    "timeout-minutes": _LEG,
-    "continue-on-error": _LEG,
-    "concurrency": _LEG,
-    "env": _LEG | {"secrets"},
-    "outputs": _RUNNER | {"secrets"},
-    "needs": NONE,
-    # of a calling job; expressions in `uses` and `permissions` have rules of their own
-    "with": _LEG,
-    "secrets": _LEG | {"secrets"},
-}
+_SOMEWHERE = tables.STATUS | {"hashfiles"}  # functions that exist in some places only; all others exist everywhere
+_WORKFLOW, _JOB, _STEP, _ACTION = (tables.contexts(part) for part in ("workflow", "job", "step", "action"))
+_NONE: frozenset[str] = frozenset()
 
 
 def check(file: Workflow | Action) -> Iterator[Problem]:
@@ -49,17 +25,17 @@ def _places(file: Workflow | Action) -> Iterator[tuple[Node, frozenset[str], boo
     """Every value that may hold expressions, with what they may use, and whether it is a condition."""
     if isinstance(file, Action):
         if file.composite:
-            yield from _steps(file.runs, _COMPOSITE, _COMPOSITE | STATUS)
-            yield from ((value, _COMPOSITE - {"hashfiles"}, False) for value in file.output_values())
+            yield from _steps(file.runs, _ACTION)
+            yield from ((value, _ACTION["output-value"], False) for value in file.output_values())
         return
-    yield from ((value, WORKFLOW[key.text], False) for key, value in file.body.entries if key.text in WORKFLOW)
+    yield from ((value, _WORKFLOW[key.text], False) for key, value in file.body.entries if key.text in _WORKFLOW)
     if file.interface:
         for one in file.interface.inputs.values():
             if one.default:
-                yield one.default, _FILE, False
+                yield one.default, _WORKFLOW["input-default"], False
         for _, output in file.interface.outputs.values():
             if output:
-                yield output, _FILE | {"jobs"}, False
+                yield output, _WORKFLOW["output-value"], False
     for job in file.jobs.values():
         yield from _job(job)
 
@@ -68,23 +44,19 @@ def _job(job: Job) -> Iterator[tuple[Node, frozenset[str], bool]]:
     for key, value in job.body.entries:
         if key.text == "environment" and isinstance(value, Mapping):
             for part, inner in pairs(value):
-                yield inner, _RUNNER if part.text == "url" else _LEG, False
-        elif key.text == "environment":
-            yield value, _LEG, False
-        elif key.text in JOB:
-            yield value, JOB[key.text], key.text == "if"
-    yield from _steps(job.body, _STEP, (_STEP | STATUS) - {"secrets"})
+                yield inner, _JOB["environment-url" if part.text == "url" else "environment"], False
+        elif key.text in _JOB:
+            yield value, _JOB[key.text], key.text == "if"
+    yield from _steps(job.body, _STEP)
 
 
-def _steps(
-    body: Mapping, allowed: frozenset[str], condition: frozenset[str]
-) -> Iterator[tuple[Node, frozenset[str], bool]]:
+def _steps(body: Mapping, allowed: dict[str, frozenset[str]]) -> Iterator[tuple[Node, frozenset[str], bool]]:
     for step in steps(body):
         for key, value in step.entries:
-            if key.text in ("uses", "id"):
-                yield value, NONE, False
-            else:
-                yield value, condition if key.text == "if" else allowed, key.text == "if"
+            if key.text in _STEP["none"]:
+                yield value, _NONE, False
+            elif key.text != tables.GROUP:  # the steps of a group come one by one
+                yield value, allowed["if" if key.text == "if" else "any"], key.text == "if"
 
 
 def _judge(file: str, scalar: Scalar, allowed: frozenset[str], condition: bool) -> Iterator[Problem]:

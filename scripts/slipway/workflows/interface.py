@@ -3,8 +3,7 @@
 import difflib
 from collections.abc import Iterable, Iterator
 
-from slipway.workflows import expressions
-from slipway.workflows.expressions import Expression
+from slipway.workflows import expressions, values
 from slipway.workflows.model import Call, Input, Workflow, pairs
 from slipway.workflows.reader import Node, Scalar, Sequence, plain_kind
 from slipway.workflows.rules import REFUSED, Problem, problem, refused
@@ -81,9 +80,15 @@ def mismatch(value: Node, kind: str, file: Workflow) -> tuple[str, bool, str] | 
         return None  # a string takes every scalar
     if "${{" in value.text:
         expression = expressions.whole(value.text)
-        if expression and not _is_text(expression, file):
+        if expression and not values.is_text(expression.text, file):
             return None
         said = f"the result of '{value.text}' is always a string"
+        if expression and (name := values.from_dispatch(expression.text)):
+            return (
+                f"{said}: github.event.inputs holds no other type",
+                True,
+                f"write ${{{{ inputs.{name} }}}}: it keeps its type",
+            )
         return said, True, f"convert it: ${{{{ fromJSON({expression.text if expression else '…'}) }}}}"
     if value.kind == kind:
         return None
@@ -93,39 +98,9 @@ def mismatch(value: Node, kind: str, file: Workflow) -> tuple[str, bool, str] | 
     return said, False, f"without quotes: {value.text}" if quoted else f"write {usual}, without quotes"
 
 
-def _is_text(expression: Expression, file: Workflow) -> bool:
-    """Whether an expression can only give a string. Only what is certain: one access, or one literal."""
-    if expression.text.startswith("'") and expression.text.count("'") == 2 and expression.text.endswith("'"):
-        return True
-    access = expression.sole
-    if access is None:
-        return False
-    path = access.path
-    if access.context in ("vars", "secrets"):
-        return len(path) == 1
-    if access.context == "needs":
-        return len(path) > 1 and (path[1:] == ("result",) or (path[1] == "outputs" and len(path) == 3))
-    if access.context == "inputs" and len(path) == 1 and path[0]:
-        declared = [inputs[path[0]].type for inputs in _declared(file) if path[0] in inputs]
-        return bool(declared) and all(kind not in ("boolean", "number") for kind in declared)
-    return access.context == "github" and path in (
-        ("ref",),
-        ("ref_name",),
-        ("sha",),
-        ("actor",),
-        ("event_name",),
-        ("repository",),
-    )
-
-
-def _declared(file: Workflow) -> list[dict[str, Input]]:
-    called = file.interface.inputs if file.interface else None
-    return [inputs for inputs in (called, file.dispatch) if inputs is not None]
-
-
 def undeclared(workflow: Workflow, texts: Iterable[tuple[Scalar, bool]]) -> Iterator[Problem]:
     """`inputs.x` that neither kind of start declares: null at run time."""
-    declared = _declared(workflow)
+    declared = values.declared(workflow)
     names = {name for inputs in declared for name in inputs}
     if not declared:
         return

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from slipway.workflows import FOLDER, reader, references
+from slipway.workflows import FOLDER, reader, references, remote
 from slipway.workflows.model import Action, Call, Job, Source, Workflow
 from slipway.workflows.reader import Mapping, Scalar
+from slipway.workflows.references import Reference
 from slipway.workflows.rules import REFUSED, Problem, problem, refused
 
 KIT = "slipway"  # the repository's name, whoever owns it
@@ -26,14 +28,16 @@ class Unread:
     """A call that leads to another repository: nothing can be said about it here."""
 
     file: str
+    job: Job
     uses: Scalar
 
 
 class Library:
     """All files that a check has read."""
 
-    def __init__(self, project: Path, kit: Path | None):
-        self.project, self.kit = project, kit
+    def __init__(self, project: Path, kit: Path | None, *, same_owner: bool = False):
+        self.project, self.kit, self._same_owner = project, kit, same_owner
+        self.own = remote.find(project)
         self._files: dict[Path, File] = {}
         self._calls: dict[Path, list[Call | Problem | Unread]] = {}
 
@@ -79,9 +83,32 @@ class Library:
         reference = references.parse(uses)
         if reference.kind == "here":
             return source.repository, reference.path
+        if reference.kind == "remote" and self._is_own(reference):
+            return self.own.folder if self.own else self.project, reference.path
         if reference.kind == "remote" and self.kit and reference.repository.lower() == KIT:
             return self.kit, reference.path
         return None
+
+    def _is_own(self, reference: Reference) -> bool:
+        here = (self.own.owner, self.own.name) if self.own else None
+        return (reference.owner.lower(), reference.repository.lower()) == here
+
+    def owner(self, uses: str) -> Literal["same", "other", "unknown"]:
+        """Return whether a reference leads to a repository of the same owner, as far as the git remote says who that
+        is. An enterprise may own both all the same, which no file says."""
+        reference = references.parse(uses)
+        if reference.kind != "remote" or self._same_owner:
+            return "same"
+        if self.own is None:
+            return "unknown"
+        return "same" if reference.owner.lower() == self.own.owner else "other"
+
+    def is_kit(self, source: Source, uses: str) -> bool:
+        """Return whether a reference leads to the kit: OWNER/slipway, or a path in the kit's own files."""
+        reference = references.parse(uses)
+        if reference.kind == "remote":
+            return reference.repository.lower() == KIT
+        return reference.kind == "here" and source.repository == self.kit
 
     def _call(self, workflow: Workflow, job: Job, uses: Scalar) -> Call | Problem | Unread:
         name, reference = workflow.source.name, references.parse(uses.text)
@@ -96,7 +123,7 @@ class Library:
             return problem("call-reference", name, uses, f"'{uses.text}' is not the reference of a workflow", why, mend)
         where = self._place(workflow.source, uses.text)
         if where is None or not (where[0] / FOLDER).is_dir():
-            return Unread(name, uses)
+            return Unread(name, job, uses)
         repository, path = where
         target = repository / path
         if not target.is_file():
@@ -106,7 +133,7 @@ class Library:
             why = f"{REFUSED}: the called workflow is not found at that commit"
             return problem("call-not-found", name, uses, message, why, mend)
         content = self.file(target, repository).content
-        return Call(workflow, job, uses, content) if isinstance(content, Workflow) else Unread(name, uses)
+        return Call(workflow, job, uses, content) if isinstance(content, Workflow) else Unread(name, job, uses)
 
     def _read(self, source: Source) -> File:
         try:

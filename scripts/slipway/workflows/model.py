@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from slipway.workflows import tables
 from slipway.workflows.reader import Mapping, Node, Scalar, Sequence, text
 
 
@@ -144,6 +145,11 @@ class Action:
         return text(self.runs.get("using")) == "composite"
 
     @cached_property
+    def steps(self) -> tuple[Mapping, ...]:
+        """Its steps."""
+        return steps(self.runs)
+
+    @cached_property
     def outputs(self) -> dict[str, Node]:
         """Its declared outputs."""
         return lowered(self.body.get("outputs"))
@@ -183,9 +189,15 @@ def lowered(node: Node | None) -> dict[str, Node]:
 
 
 def steps(body: Mapping) -> tuple[Mapping, ...]:
-    """The steps of a job or of a composite action."""
-    node = body.get("steps")
-    return tuple(item for item in node.items if isinstance(item, Mapping)) if isinstance(node, Sequence) else ()
+    """Return the steps of a job or of a composite action, those of parallel groups in their place."""
+    return tuple(_flat(body.get("steps")))
+
+
+def _flat(node: Node | None) -> Iterator[Mapping]:
+    for item in node.items if isinstance(node, Sequence) else ():
+        if isinstance(item, Mapping):
+            yield item
+            yield from _flat(item.get(tables.GROUP))
 
 
 def _inputs(event: Mapping | None, usual: str) -> dict[str, Input]:

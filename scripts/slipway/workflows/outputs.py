@@ -3,10 +3,10 @@
 import difflib
 from collections.abc import Iterator
 
-from slipway.workflows import contexts, expressions
+from slipway.workflows import contexts, expressions, tables
 from slipway.workflows.expressions import Access
 from slipway.workflows.library import Library
-from slipway.workflows.model import Action, Job, Workflow, steps
+from slipway.workflows.model import Action, Job, Workflow, items, steps
 from slipway.workflows.reader import Mapping, Node, Scalar, text
 from slipway.workflows.rules import Problem, problem
 
@@ -84,6 +84,7 @@ def _declared(job: Job, callees: dict[str, Workflow]) -> list[str] | None:
 def _steps(file: Workflow | Action, body: Mapping, whole: list[Node], library: Library) -> Iterator[Problem]:
     """`steps.x…` anywhere in a job, or in an action."""
     named = {text(step.get("id")).lower(): step for step in steps(body) if text(step.get("id"))}
+    yield from _waits(file, body, list(named))
     for scalar, condition in (pair for node in whole for pair in contexts.conditions(node)):
         for access in expressions.accesses(scalar.text, "steps", condition) if _may(scalar, condition) else ():
             name, *rest = access.path or (None,)
@@ -100,6 +101,19 @@ def _steps(file: Workflow | Action, body: Mapping, whole: list[Node], library: L
                 if action and action.composite and rest[1] not in action.outputs:
                     said = f"{uses} has no output '{rest[1]}'"
                     yield _missing(file, scalar, access, said, rest[1], list(action.outputs), "outputs")
+
+
+def _waits(file: Workflow | Action, body: Mapping, known: list[str]) -> Iterator[Problem]:
+    """`wait: x` and `cancel: x`: steps that wait for background steps name their ids."""
+    for step in steps(body):
+        for key in tables.WAITING:
+            for name in items(step.get(key)):
+                if name.text.lower() not in known and "${{" not in name.text:
+                    near = difflib.get_close_matches(name.text.lower(), known, 1)
+                    fix = f'did you mean "{near[0]}"?' if near else f"the ids are: {', '.join(known) or 'none'}"
+                    message = f"`{key}` names '{name.text}', and no step here has that id"
+                    why = "nothing is waited for or cancelled; GitHub does not document what it makes of such a step"
+                    yield problem("step-unknown", file.source.name, name, message, why, fix)
 
 
 def _may(scalar: Scalar, condition: bool) -> bool:

@@ -4,6 +4,7 @@ Read from GitHub's own parser (docs/reference/check.md says how it judges). A gr
 calling job's, else its file's, else what the file itself was called with, else the repository's default.
 """
 
+import difflib
 import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,29 +15,9 @@ from slipway.workflows.model import Call, Workflow
 from slipway.workflows.reader import Mapping as Tree
 from slipway.workflows.reader import Node, Scalar, text
 from slipway.workflows.rules import REFUSED, Problem, problem, refused
+from slipway.workflows.tables import CHECKED, NEWER_SCOPES, SCOPES, SETTING, words
 
 Policy = Literal["read", "write"]
-# GitHub's own order, in which its error lists them.
-SCOPES = [
-    "actions",
-    "artifact-metadata",
-    "attestations",
-    "checks",
-    "contents",
-    "deployments",
-    "discussions",
-    "issues",
-    "packages",
-    "pages",
-    "pull-requests",
-    "repository-projects",
-    "statuses",
-    "security-events",
-    "id-token",
-    "models",
-    "vulnerability-alerts",
-]
-READ_AT_MOST = {"models", "vulnerability-alerts"}
 MESSAGE = 500  # characters of an error that GitHub keeps
 
 
@@ -49,6 +30,8 @@ class Level(enum.IntEnum):
 
 
 Levels = Mapping[str, Level]  # a scope that is not named is `none`
+# The key that read-all, write-all and the default hold for scopes of which it is not known whether they include them.
+UNKNOWN = "*"
 
 
 @dataclass(frozen=True)
@@ -71,28 +54,29 @@ class Step:
 class Default:
     """The repository's setting "Workflow permissions", and whether callees elsewhere have the same owner."""
 
-    policy: Policy = "read"
+    policy: Policy | None = None  # None: not known, and then what depends on it is a note
     same_owner: bool = False
 
     def levels(self, trusted: bool) -> Levels:
-        """What a call without any block above it may ask for."""
-        if self.policy == "read":
+        """Return what a call without any block above it may ask for; of an unknown setting the stricter one."""
+        if self.policy != "write":
             return {"contents": Level.read, "packages": Level.read}
         levels = everything(Level.write)
         return levels if trusted else {**levels, "id-token": Level.none}
 
 
 def everything(level: Level) -> dict[str, Level]:
-    """`read-all` and `write-all`."""
-    return {scope: min(level, Level.read) if scope in READ_AT_MOST else level for scope in SCOPES}
+    """Return what `read-all` or `write-all` grants."""
+    known = {scope: level if "write" in words(scope) else min(level, Level.read) for scope in SCOPES}
+    return {**known, UNKNOWN: Level.write}
 
 
 def parse(node: Node | None) -> Levels | None:
-    """A block as levels. None where there is none, or one that cannot be judged: a key with nothing after it (no source
-    says what GitHub makes of that), or values that have findings of their own."""
+    """Return a block as levels. None where there is none, or one that cannot be judged: a key with nothing after it (no
+    source says what GitHub makes of that), or values that have findings of their own."""
     if isinstance(node, Tree):
         named = {key.text: text(value) for key, value in node.entries}
-        known = all(scope in SCOPES and word in _words(scope) for scope, word in named.items())
+        known = all(word in words(scope) and not _nearest(scope) for scope, word in named.items())
         return {scope: Level[word] for scope, word in named.items()} if known else None
     if text(node) in ("read-all", "write-all"):
         return everything(Level.read if text(node) == "read-all" else Level.write)
@@ -100,13 +84,19 @@ def parse(node: Node | None) -> Levels | None:
 
 
 def exceeded(asked: Levels, granted: Levels) -> list[str]:
-    """The scopes of which more is asked than granted, in GitHub's order."""
-    return [s for s in SCOPES if asked.get(s, Level.none) > granted.get(s, Level.none)]
+    """Return the scopes of which more is asked than granted, in GitHub's order."""
+    return [s for s in _ordered(asked) if asked[s] > granted.get(s, granted.get(UNKNOWN, Level.none))]
+
+
+def _ordered(levels: Levels) -> list[str]:
+    """Return the scopes that are named: first in GitHub's order, then those that it is not known of."""
+    return [s for s in SCOPES if s in levels] + sorted(s for s in levels if s not in SCOPES and s != UNKNOWN)
 
 
 def check(root: Workflow, library: Library, default: Default) -> Iterator[Problem]:
     """Judge the whole tree of calls below a workflow that something starts, or that states its own grants."""
-    passed = Grant(None, f"no `permissions` above it, so the repository's default ({default.policy})")
+    setting = f"{SETTING}: {default.policy}" if default.policy else SETTING
+    passed = Grant(None, f"the repository's default token ({setting}): there is no `permissions` above the call")
     yield from _walk(root, library, default, passed if root.is_root else None, ())
 
 
@@ -120,10 +110,10 @@ def _walk(
         if grant is None:
             continue
         start = above[0].call.caller if above else workflow
-        same = call.callee.source.repository == start.source.repository
-        levels = default.levels(default.same_owner or same) if grant.levels is None else grant.levels
+        same = call.callee.source.repository == start.source.repository or library.owner(call.uses.text) == "same"
+        levels = default.levels(same) if grant.levels is None else grant.levels
         trail = (*above, Step(call, levels))
-        yield from _judge(trail, grant, library)
+        yield from _judge(trail, grant, library, unknown=grant.levels is None and default.policy is None)
         yield from _walk(call.callee, library, default, grant, trail)
 
 
@@ -136,7 +126,7 @@ def _grant(call: Call, passed: Grant | None) -> Grant | None:
     return passed
 
 
-def _judge(here: tuple[Step, ...], grant: Grant, library: Library) -> Iterator[Problem]:
+def _judge(here: tuple[Step, ...], grant: Grant, library: Library, *, unknown: bool) -> Iterator[Problem]:
     call, levels = here[-1].call, here[-1].levels
     asks = [("The workflow", call.callee.body.get("permissions"))]
     asks += [(f"The nested job '{job.id}'", job.body.get("permissions")) for job in call.callee.jobs.values()]
@@ -156,7 +146,13 @@ def _judge(here: tuple[Step, ...], grant: Grant, library: Library) -> Iterator[P
         asker = f"{who[0].lower()}{who[1:]} ({call.callee.source.name}:{node.line})"
         why = f'{REFUSED}, whatever `if:` says: "{quote}" The grant is {grant.why}'
         message = f"{asker} asks for '{wanted}'; the call grants '{allowed}'"
-        yield problem("permission-exceeded", file, key, message, why, _mend(here, library))
+        if unknown:
+            message = f"{asker} asks for '{wanted}', which the repository's default token may not hold"
+            why = (
+                f"{SETTING} decides, and no file says it. With the read permission {why[0].lower()}{why[1:]}. "
+                "--policy read or --policy write says which it is"
+            )
+        yield problem("permission-exceeded", file, key, message, why, _mend(here, library), note=unknown)
 
 
 def _mend(here: tuple[Step, ...], library: Library) -> str:
@@ -190,7 +186,7 @@ def _needed(callee: Workflow, granted: Levels, library: Library, above: tuple[Wo
 
 
 def _merged(one: Levels, other: Levels) -> Levels:
-    both = [scope for scope in SCOPES if scope in one or scope in other]
+    both = _ordered({**one, **other})
     return {scope: max(one.get(scope, Level.none), other.get(scope, Level.none)) for scope in both}
 
 
@@ -217,27 +213,28 @@ def check_values(file: str, node: Node | None) -> Iterator[Problem]:
         return
     for key, value in node.entries:
         word = text(value)
-        if key.text not in SCOPES:
-            mend = f"correct the name; there are: {', '.join(SCOPES)}"
-            why = refused(f"Unexpected value '{key.text}'")
-            yield problem("permission-value", file, key, f"there is no permission '{key.text}'", why, mend)
-        elif word not in _words(key.text):
+        if word not in words(key.text):
             said = (
                 "A template expression is not allowed in this context"
                 if "${{" in word
                 else f"Unexpected value '{word}'"
             )
-            message = f"'{key.text}' cannot be '{word}'"
-            yield problem(
-                "permission-value",
-                file,
-                value,
-                message,
-                refused(said),
-                f"write one of {', '.join(_words(key.text))}",
-            )
+            message, fix = f"'{key.text}' cannot be '{word}'", f"write one of {', '.join(words(key.text))}"
+            yield problem("permission-value", file, value, message, refused(said), fix)
+        if key.text not in (*SCOPES, *NEWER_SCOPES):
+            yield _unknown(file, key)
 
 
-def _words(scope: str) -> list[str]:
-    unknown = {"id-token": "read"} | dict.fromkeys(READ_AT_MOST, "write")
-    return [level.name for level in Level if level.name != unknown.get(scope)]
+def _unknown(file: str, key: Scalar) -> Problem:
+    """List a scope that is not in the tables. One that is nearly another is misspelt; any other may be new."""
+    near = _nearest(key.text)
+    why = f"GitHub had no such scope on {CHECKED}, and starts no run with a scope that it does not know; it adds scopes"
+    fix = f'did you mean "{near}"?' if near else f"correct the name if it is not new; known are: {', '.join(SCOPES)}"
+    message = f"'{key.text}' is a permission that Slipway does not know"
+    return problem("permission-value", file, key, message, why, fix, note=not near)
+
+
+def _nearest(scope: str) -> str:
+    """Return the scope that an unknown one is misspelt for."""
+    known = [*SCOPES, *NEWER_SCOPES]
+    return "" if scope in known else next(iter(difflib.get_close_matches(scope, known, 1, cutoff=0.85)), "")

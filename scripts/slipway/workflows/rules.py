@@ -47,6 +47,7 @@ RULES = {
     "secret-unknown": Rule("a secret that the called workflow does not declare", "HIGH", "refused"),
     "secret-missing": Rule("a required secret is not given", "HIGH", "refused"),
     "output-unknown": Rule("an output is read that does not exist", "MEDIUM", "silent"),
+    "step-unknown": Rule("`wait` or `cancel` names a step that does not exist", "MEDIUM", "run"),
     "needs-missing": Rule("a job's result or output is read without `needs`", "MEDIUM", "silent"),
     "needs-unknown": Rule("`needs` names a job that does not exist", "HIGH", "refused"),
     "needs-cycle": Rule("jobs wait for each other in a circle", "HIGH", "refused"),
@@ -55,8 +56,13 @@ RULES = {
     "permission-value": Rule("a permission that does not exist, or not at that level", "HIGH", "refused"),
     "context-unavailable": Rule("an expression reads a context that does not exist there", "HIGH", "refused"),
     "concurrency-deadlock": Rule("a concurrency group waits for itself", "HIGH", "run"),
+    "runner-unreachable": Rule("a called workflow cannot reach the caller's self-hosted runner", "HIGH", "run"),
+    "runner-lasting": Rule("code of pull requests runs on a machine that lasts", "MEDIUM", "open"),
+    "privileged-code": Rule("the project's code runs in a job that can write or deploy", "HIGH", "open"),
+    "secrets-inherit": Rule("every secret is offered to another owner's workflow", "MEDIUM", "open"),
     "dangerous-trigger": Rule("code of strangers meets secrets and a write token", "HIGH", "open"),
     "reference-unpinned": Rule("a reference that can be moved to other code", "MEDIUM", "open"),
+    "actionlint": Rule("what actionlint says of the syntax", "MEDIUM", "refused"),
 }
 
 
@@ -65,8 +71,12 @@ class Problem(Finding, frozen=True, omit_defaults=True):
 
     column: int = 0
     why: str = ""
+    note: bool = False  # depends on what no file says, such as a setting: shown, and never red
 
 
-def problem(rule: str, file: str, node: Node, message: str, why: str, mend: str) -> Problem:
-    """A problem at a place of a file."""
-    return Problem(rule, RULES[rule].severity, message, file, node.line, mend, column=node.column, why=why)
+def problem(rule: str, file: str, node: Node, message: str, why: str, mend: str, *, note: bool = False) -> Problem:
+    """Return a finding at a place of a file; a note is one that only a setting of the repository decides."""
+    severity: Severity = "LOW" if note else RULES[rule].severity
+    return Problem(
+        rule, severity, message, file, node.line, mend, stops=not note, column=node.column, why=why, note=note
+    )

@@ -7,13 +7,13 @@ what they are for; one that deploys, calls the kit, or fetches what the stranger
 import re
 from collections.abc import Iterator
 
-from slipway.workflows import references
-from slipway.workflows.library import KIT, Library
-from slipway.workflows.model import Job, Workflow
+from slipway.workflows import references, tables
+from slipway.workflows.library import KIT, Library, Unread
+from slipway.workflows.model import Call, Job, Workflow
 from slipway.workflows.reader import Scalar, scalars, text
+from slipway.workflows.references import Reference
 from slipway.workflows.rules import Problem, problem
 
-DANGEROUS = ("pull_request_target", "workflow_run")
 _STRANGE = re.compile(
     r"github\.head_ref|github\.event\.pull_request\.(head|number|merge_commit_sha)|github\.event\.number|refs/pull/|"
     r"github\.event\.workflow_run\.(head_|pull_requests)",
@@ -25,7 +25,7 @@ _DEPLOY = re.compile(r"(^|[^a-z])(deploy|promote|rollback)", re.IGNORECASE)
 def check(workflow: Workflow, library: Library) -> Iterator[Problem]:
     """One finding for each dangerous trigger, naming the first job that makes it one."""
     reasons = [reason for job in workflow.jobs.values() if (reason := _reason(workflow, job, library))]
-    for name in DANGEROUS:
+    for name in tables.DANGEROUS:
         if name in workflow.triggers and reasons:
             message = f"{name}: {reasons[0]}"
             yield problem("dangerous-trigger", workflow.source.name, workflow.triggers[name], message, *_advice(name))
@@ -74,8 +74,16 @@ def _calling(workflow: Workflow, job: Job, uses: Scalar, library: Library, above
         return f"job '{job.id}' calls {uses.text}, which builds or deploys"
     if _DEPLOY.search(reference.path.rpartition("/")[2]) or _DEPLOY.search(job.id):
         return f"job '{job.id}' deploys, by its name"
-    for call in library.found(workflow):
-        if call.job is job and call.callee not in above:
+    for call in library.calls(workflow):
+        if isinstance(call, Unread) and call.job is job and _offers_all(job, reference, library):
+            return f"job '{job.id}' offers every secret to {uses.text}, which is not here to be read"
+        if isinstance(call, Call) and call.job is job and call.callee not in above:
             inner = (_reason(call.callee, one, library, (*above, workflow)) for one in call.callee.jobs.values())
             return next((f"job '{job.id}' calls {uses.text}, and {reason}" for reason in inner if reason), "")
     return ""
+
+
+def _offers_all(job: Job, reference: Reference, library: Library) -> bool:
+    """Return whether a call hands every secret to code that others can change, or that others own."""
+    moved = not reference.pinned or library.owner(text(job.uses)) != "same"
+    return moved and text(job.body.get("secrets")) == "inherit"

@@ -3,6 +3,7 @@
 A line `--- # PATH` begins the next file of the project (`kit:PATH`: of the kit); the first is .github/workflows/ci.yml.
 `# expect RULE@COLUMN: TEXT` stands on the line of the finding, TEXT in its message, reason or mend; a further
 `# expect-text TEXT` belongs to the expectation before it. `# expect-at FILE:LINE:COLUMN RULE: TEXT` names the place.
+`# expect-note RULE@COLUMN: TEXT` is a note, which turns nothing red.
 `# options: …` are options of the command, `# row: N` is a row of the truth table of permissions.
 """
 
@@ -13,7 +14,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent / "corpus"
 FIRST = ".github/workflows/ci.yml"
 _FILE = re.compile(r"^--- # (\S+)$")
-_MARK = re.compile(r"# expect(?P<form>-text|-at)? (?P<rest>.*?)(?=\s*# expect|$)")
+_MARK = re.compile(r"# expect(?P<form>-text|-at|-note)? (?P<rest>.*?)(?=\s*# expect|$)")
 
 
 @dataclass
@@ -23,6 +24,7 @@ class Expected:
     place: tuple[str, int, int]
     rule: str
     texts: list[str] = field(default_factory=list)
+    note: bool = False
 
 
 @dataclass
@@ -76,7 +78,7 @@ def _expect(case: Case, form: str, rest: str, file: str, line: int) -> None:
         line = int(line_text)
     else:
         rule, column = head.split("@")
-    case.expected.append(Expected((file, line, int(column)), rule, [text.replace("\\n", "\n")]))
+    case.expected.append(Expected((file, line, int(column)), rule, [text.replace("\\n", "\n")], form == "-note"))
 
 
 CASES = [load(path) for path in sorted(FOLDER.rglob("*.yml"))]

@@ -34,7 +34,8 @@ def command(*words: str | Path) -> Result:
 
 def test_clean(tmp_path: Path) -> None:
     result = command("-C", put(tmp_path, one=GOOD))
-    assert (result.exit_code, result.stdout) == (0, "0 findings in 1 file\n")
+    said = "0 findings in 1 file\nnot checked, actionlint is not on PATH: the rest of the syntax\n"
+    assert (result.exit_code, result.stdout) == (0, said)
 
 
 def test_a_finding_in_three_parts(tmp_path: Path) -> None:
@@ -46,6 +47,23 @@ def test_a_finding_in_three_parts(tmp_path: Path) -> None:
     assert why.endswith("\"Job 'one' depends on unknown job 'two'.\".")
     assert mend == "    mend: correct the name or remove it; the jobs are: one, x"
     assert "1 finding in 2 files" in result.stdout
+
+
+def test_notes_are_never_red(tmp_path: Path) -> None:
+    """A setting of the repository decides; --policy says which it is, and then it is a finding or nothing."""
+    caller = "on: push\njobs:\n  call:\n    uses: ./.github/workflows/called.yml\n"
+    called = GOOD.replace("push", "workflow_call") + "permissions: {contents: write}\n"
+    put(tmp_path, ci=caller, called=called)
+    log = tmp_path / "check.sarif"
+    result = command("-C", tmp_path, "--sarif", log)
+    assert result.exit_code == 0
+    assert ".github/workflows/ci.yml:3:3: note: the workflow (.github/workflows/called.yml:6) asks for" in result.stdout
+    assert "Settings → Actions → General → Workflow permissions decides" in result.stdout
+    assert "0 findings, 1 note in 2 files" in result.stdout
+    ((found,),) = (run["results"] for run in json.loads(log.read_text())["runs"])
+    assert (found["ruleId"], found["level"]) == ("permission-exceeded", "note")
+    codes = [command("-C", tmp_path, "--policy", policy).exit_code for policy in ("read", "write")]
+    assert codes == [1, 0]
 
 
 def test_named_files_only(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ import yaml
 from workflows.check.corpus import CASES, Case
 
 from slipway.workflows import check
-from slipway.workflows.permissions import SCOPES, Default
+from slipway.workflows.permissions import Default
 from slipway.workflows.rules import Problem
+from slipway.workflows.tables import SCOPES
 
 CALLER = "on: push\njobs:\n  deploy:\n    permissions: {given}\n    uses: ./.github/workflows/called.yml\n"
 CALLED = """\
@@ -105,6 +106,6 @@ def test_callers_above_are_named_only_where_they_grant_too_little(tmp_path: Path
     for name in ("permissions/row-18", "permissions/two-levels-of-mend"):
         (case,) = (case for case in CASES if case.name == name)
         project, kit = case.write(tmp_path / name)
-        found = check.check(project, [], kit, Default()).problems
+        found = check.check(project, [], kit, Default("read")).problems
         (said[name],) = (problem.mend for problem in found if problem.file.endswith("called.yml"))
     assert ["and let job" in mend for mend in said.values()] == [False, True]
