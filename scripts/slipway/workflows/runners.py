@@ -34,8 +34,8 @@ class Place:
 
     @property
     def ephemeral(self) -> bool:
-        """Whether a label declares that it takes one job and is thrown away."""
-        return any(tables.EPHEMERAL in label for label in self.labels)
+        """Whether a label declares that it takes one job and is thrown away, or one that only the run knows may."""
+        return any(tables.EPHEMERAL in label or "${{" in label for label in self.labels)
 
 
 def check(root: Workflow, library: Library) -> Iterator[Problem]:
@@ -87,9 +87,9 @@ def _labels(node: Node | None, inputs: Mapping[str, Node | None]) -> Iterator[Pl
     if node is None:
         return
     written = [scalar.text for scalar in scalars(node)]
-    if not any("${{" in one for one in written):
+    if not isinstance(node, Scalar) or "${{" not in node.text:
         yield Place(tuple(label.lower() for one in written for label in _listed(one)), node)
-    elif isinstance(node, Scalar) and (whole := expressions.whole(node.text)):
+    elif whole := expressions.whole(node.text):
         names = {access.path[0] for access in whole.accesses if access.context == "inputs" and access.path}
         if len(names) == 1 and all(access.context == "inputs" for access in whole.accesses):
             yield from _labels(inputs.get(str(names.pop())), {})
