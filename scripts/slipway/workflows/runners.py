@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from slipway.workflows import expressions, references, tables
+from slipway.workflows.expressions import within
 from slipway.workflows.library import Library, Unread
 from slipway.workflows.model import Call, Job, Workflow, lowered
 from slipway.workflows.reader import Mapping as Tree
@@ -42,21 +43,31 @@ def check(root: Workflow, library: Library) -> Iterator[Problem]:
     """Judge the runners of a workflow's jobs, and of the calls in it."""
     strangers = [name for name in tables.PULL_REQUESTS if name in root.triggers]
     for job in root.jobs.values():
-        guarded = bool(_GUARDED.search(text(job.body.get("if"))))
-        if strangers and not guarded and not job.uses:
+        if strangers and not _guarded(root, job) and not job.uses:
             for place in _labels(job.body.get("runs-on"), {}):
                 if place.own and not place.ephemeral:
                     yield _lasting(root, job, place, strangers[0])
     for call in library.calls(root):
         if isinstance(call, Problem):
             continue
-        guarded = bool(_GUARDED.search(text(call.job.body.get("if"))))
         owner = library.owner(call.uses.text)
         for place in _reached(call) if isinstance(call, Call) else _given(call.job):
             if place.own and owner != "same":
                 yield _elsewhere(root, call, place, library, note=owner == "unknown")
-            elif place.own and strangers and not guarded and not place.ephemeral:
+            elif place.own and strangers and not _guarded(root, call.job) and not place.ephemeral:
                 yield _lasting(root, call.job, place, strangers[0])
+
+
+def _guarded(root: Workflow, job: Job, above: tuple[Job, ...] = ()) -> bool:
+    """Return whether a condition keeps pull requests from a job: its own, or that of a job that it waits for.
+    A job that waits for a skipped one is skipped, unless the condition asks for a status."""
+    condition = text(job.body.get("if"))
+    if _GUARDED.search(condition):
+        return True
+    if job in above or any(f.lower() in tables.STATUS for e in within(condition, True) for f, _ in e.functions):
+        return False
+    needed = [root.jobs[need.text.lower()] for need in job.needs if need.text.lower() in root.jobs]
+    return any(_guarded(root, one, (*above, job)) for one in needed)
 
 
 def _reached(call: Call) -> Iterator[Place]:
