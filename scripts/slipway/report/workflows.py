@@ -35,7 +35,7 @@ def show(report: Report, as_json: bool) -> None:
     for call in report.unread:
         console.print(Text(f"not checked, it is not here: {call}"), soft_wrap=True)
     if not report.actionlint:
-        console.print(Text("not checked, actionlint is not on PATH: the rest of the syntax"), soft_wrap=True)
+        console.print(Text("not checked, actionlint did not run: the rest of the syntax"), soft_wrap=True)
     elif report.actionlint.startswith("failed"):
         console.print(Text(f"not checked, actionlint {report.actionlint}"), soft_wrap=True)
 

@@ -149,7 +149,7 @@ def _judge(here: tuple[Step, ...], grant: Grant, library: Library, *, unknown: b
         if unknown:
             message = f"{asker} asks for '{wanted}', which the repository's default token may not hold"
             why = (
-                f"{SETTING} decides, and no file says it. With the read permission {why[0].lower()}{why[1:]}. "
+                f"{SETTING} decides, and no file says it. With the read permission {why}. "
                 "--policy read or --policy write says which it is"
             )
         yield problem("permission-exceeded", file, key, message, why, _mend(here, library), note=unknown)

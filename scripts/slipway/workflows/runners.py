@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from slipway.workflows import expressions, references, tables
+from slipway.workflows.expressions import within
 from slipway.workflows.library import Library, Unread
 from slipway.workflows.model import Call, Job, Workflow, lowered
 from slipway.workflows.reader import Mapping as Tree
@@ -34,29 +35,39 @@ class Place:
 
     @property
     def ephemeral(self) -> bool:
-        """Whether a label declares that it takes one job and is thrown away."""
-        return any(tables.EPHEMERAL in label for label in self.labels)
+        """Whether a label declares that it takes one job and is thrown away, or one that only the run knows may."""
+        return any(tables.EPHEMERAL in label or "${{" in label for label in self.labels)
 
 
 def check(root: Workflow, library: Library) -> Iterator[Problem]:
     """Judge the runners of a workflow's jobs, and of the calls in it."""
     strangers = [name for name in tables.PULL_REQUESTS if name in root.triggers]
     for job in root.jobs.values():
-        guarded = bool(_GUARDED.search(text(job.body.get("if"))))
-        if strangers and not guarded and not job.uses:
+        if strangers and not _guarded(root, job) and not job.uses:
             for place in _labels(job.body.get("runs-on"), {}):
                 if place.own and not place.ephemeral:
                     yield _lasting(root, job, place, strangers[0])
     for call in library.calls(root):
         if isinstance(call, Problem):
             continue
-        guarded = bool(_GUARDED.search(text(call.job.body.get("if"))))
         owner = library.owner(call.uses.text)
         for place in _reached(call) if isinstance(call, Call) else _given(call.job):
             if place.own and owner != "same":
                 yield _elsewhere(root, call, place, library, note=owner == "unknown")
-            elif place.own and strangers and not guarded and not place.ephemeral:
+            elif place.own and strangers and not _guarded(root, call.job) and not place.ephemeral:
                 yield _lasting(root, call.job, place, strangers[0])
+
+
+def _guarded(root: Workflow, job: Job, above: tuple[Job, ...] = ()) -> bool:
+    """Return whether a condition keeps pull requests from a job: its own, or that of a job that it waits for.
+    A job that waits for a skipped one is skipped, unless the condition asks for a status."""
+    condition = text(job.body.get("if"))
+    if _GUARDED.search(condition):
+        return True
+    if job in above or any(f.lower() in tables.STATUS for e in within(condition, True) for f, _ in e.functions):
+        return False
+    needed = [root.jobs[need.text.lower()] for need in job.needs if need.text.lower() in root.jobs]
+    return any(_guarded(root, one, (*above, job)) for one in needed)
 
 
 def _reached(call: Call) -> Iterator[Place]:
@@ -87,9 +98,9 @@ def _labels(node: Node | None, inputs: Mapping[str, Node | None]) -> Iterator[Pl
     if node is None:
         return
     written = [scalar.text for scalar in scalars(node)]
-    if not any("${{" in one for one in written):
+    if not isinstance(node, Scalar) or "${{" not in node.text:
         yield Place(tuple(label.lower() for one in written for label in _listed(one)), node)
-    elif isinstance(node, Scalar) and (whole := expressions.whole(node.text)):
+    elif whole := expressions.whole(node.text):
         names = {access.path[0] for access in whole.accesses if access.context == "inputs" and access.path}
         if len(names) == 1 and all(access.context == "inputs" for access in whole.accesses):
             yield from _labels(inputs.get(str(names.pop())), {})
