@@ -115,6 +115,9 @@ def test_a_command_in_the_docs_exists(block: Block) -> None:
         elif words[0] == "make":
             named = {w for w in words[1:] if not ASSIGNED.match(w)} - {"secrets/secret_key", "secrets/db_password"}
             assert named <= targets, words
+        elif words[0] == "python3" or words[:2] == ["uv", "run"]:
+            scripts = [word for word in words if word.endswith(".py")]
+            assert all((REPOSITORY / script).is_file() for script in scripts), words
         else:
             assert words[0] in PROGRAMS, words
 
