@@ -13,7 +13,11 @@ from slipway.errors import UsageError
 
 if TYPE_CHECKING:
     from slipway.deploy.record import Record
+    from slipway.github import Event
     from slipway.image.reference import Repository
+
+ALL = "all"
+STAGES = ("lint", "build", "test", "scan", "integration")  # of the action `verify`
 
 
 def _folder() -> Path:
@@ -32,29 +36,50 @@ def ci() -> None:
 
 @ci.command()
 def cache() -> None:
-    """Decide on the layer cache and the scan's baseline. CACHE is auto, read-only or off."""
+    """Decide what is restored and kept.
+
+    Of the layer cache and the scan's baseline, for STAGE: CACHE is auto, read-only or off. Of the image for other jobs:
+    UPLOAD_IMAGE is auto, always or never.
+    """
     from slipway import config, github
     from slipway.github import cache as layers
     from slipway.github import files
 
     root = Path.cwd()
     settings, event = config.load(root), github.event()
+    stages = _stages()
     files_of_build = [root / settings.build.dockerfile, root / settings.build.bake]
     chosen = layers.decide(os.environ.get("CACHE", "auto"), event, root, files_of_build, platform.machine())
+    # The job that builds the image keeps its layers; others may only read them.
+    restore = chosen.restore and stages != ("lint",)
+    save = chosen.save and "build" in stages
     subject = f"{files.place(root, config.FILE)} {settings.image.name} {','.join(settings.image.platforms)}"
     key, prefix = layers.baseline(event, subject, platform.machine(), github.attempt())
-    folder, gate = str(_folder() / "layers"), settings.scan.gate
+    folder, new = str(_folder() / "layers"), settings.scan.gate == "new" and "scan" in stages
     files.outputs(
         {
             "key": chosen.key, "restore-keys": chosen.prefix, "path": folder,
-            "from": folder if chosen.restore else "", "to": folder if chosen.save else "",
-            "restore": str(chosen.restore).lower(), "save": str(chosen.save).lower(),
-            "baseline": str(_folder() / "baseline.json") if key and gate == "new" else "",
+            "from": folder if restore else "", "to": folder if save else "",
+            "restore": str(restore).lower(), "save": str(save).lower(),
+            "baseline": str(_folder() / "baseline.json") if key and new else "",
             "baseline-key": key, "baseline-prefix": prefix,
+            "upload": str("build" in stages and _uploads(event)).lower(),
         }
     )  # fmt: skip
-    read, written = ["" if yes else "not " for yes in (chosen.restore, chosen.save)]
+    read, written = ["" if yes else "not " for yes in (restore, save)]
     click.echo(f"layer cache {chosen.key}: {read}read, {written}written")
+
+
+@ci.command()
+@click.pass_context
+def run(context: click.Context) -> None:
+    """Run the stages that STAGE names.
+
+    One stage and what it needs, or `all`: all of them but the integration tests.
+    """
+    main = context.find_root().command
+    assert isinstance(main, click.Group)
+    main.commands["run"].main(list(_stages()), prog_name="slipway run", standalone_mode=False)
 
 
 @ci.command()
@@ -233,6 +258,23 @@ def major() -> None:
     event = github.event()
     done = asyncio.run(release.move_major(event.repository, _required("TAG"), event.sha))
     click.echo(commands.annotation("warning", done.says, title="slipway") if done.refused else done.says)
+
+
+def _stages() -> tuple[str, ...]:
+    """The stages that STAGE names."""
+    stage = os.environ.get("STAGE", ALL)
+    if stage not in (ALL, *STAGES):
+        raise UsageError(f"stage: {stage!r} is not one of: {', '.join((ALL, *STAGES))}.")
+    # The integration tests run the project's code outside a container: by a step of their own, after the hand-over.
+    return STAGES[:-1] if stage == ALL else (stage,)
+
+
+def _uploads(event: "Event") -> bool:
+    """Whether UPLOAD_IMAGE wants the image for other jobs."""
+    wanted = os.environ.get("UPLOAD_IMAGE", "auto")
+    if wanted not in ("auto", "always", "never"):
+        raise UsageError(f"upload-image: {wanted!r} is not one of: auto, always, never.")
+    return wanted == "always" or (wanted == "auto" and event.name != "pull_request")
 
 
 def _target() -> "Repository":

@@ -12,7 +12,7 @@ from slipway.adopt import init, update
 from slipway.ci import ci
 from slipway.db import db
 from slipway.delivery import credentials, deploy, hidden, preview, promote, rollback, status
-from slipway.errors import ExitCode, SlipwayError
+from slipway.errors import ExitCode, SlipwayError, UsageError
 from slipway.options import CONTEXT, directories, directory, examples
 
 # The list of all commands fits one screen, in the order in which they are met: those of one kind share a line.
@@ -88,6 +88,8 @@ def main() -> None:
 @click.option("--keep-going", is_flag=True, help="Let the other stages finish after a failure.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and start nothing.")
 @click.option("--fresh", is_flag=True, help="Reuse no earlier result.")
+@click.option("--layout", metavar="DIR", envvar="SLIPWAY_LAYOUT", help="Run on the image in this folder, build none.")
+@click.option("--digest", metavar="DIGEST", envvar="SLIPWAY_DIGEST", help="The digest that --layout must have.")
 @click.option("--env", "environment", metavar="ENV", help="The deploy environment.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line.")
 @directories
@@ -99,6 +101,8 @@ def run(
     keep_going: bool,
     dry_run: bool,
     fresh: bool,
+    layout: str | None,
+    digest: str | None,
     environment: str | None,
     as_json: bool,
     directory: tuple[Path, ...],
@@ -107,6 +111,7 @@ def run(
 
     Stages: lint, build, test, scan, integration, publish, deploy.
     """
+    from slipway.image.taken import Taken
     from slipway.pipeline import graph, projects
     from slipway.pipeline import plan as plans
     from slipway.pipeline import run as runs
@@ -117,7 +122,10 @@ def run(
     selection = graph.select(stages, until, skip, start, fresh)
     chosen = projects.chosen(directory)
     delivery = Delivery(credentials=credentials())
-    options = runs.Options(selection, environment, keep_going, hidden(build_secrets.take()), delivery)
+    taken = Taken.of(layout or "", digest or "")
+    if taken and len(chosen) > 1:
+        raise UsageError("--layout is the image of one project. Run each project by itself.")
+    options = runs.Options(selection, environment, keep_going, hidden(build_secrets.take()), delivery, taken)
     if dry_run:
         for one in chosen:
             plan = asyncio.run(plans.plan(one.root, one.settings, options))

@@ -13,6 +13,7 @@ from slipway import config, github
 from slipway.errors import ExitCode, NotReady, UsageError
 from slipway.image import context as build_context
 from slipway.image.reference import Repository, repository, slug
+from slipway.image.taken import Taken
 from slipway.pipeline import folder as folders
 from slipway.pipeline.graph import Selection
 from slipway.pipeline.result import (
@@ -45,6 +46,7 @@ class Options:
     keep_going: bool = False
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # of the build
     delivery: Delivery = field(default_factory=Delivery)
+    taken: Taken | None = None  # the image that another job built
 
 
 async def run(root: Path, settings: config.Settings, options: Options, emit: Emit) -> RunResult:
@@ -96,7 +98,7 @@ async def look(
         root=root, settings=settings, run_id=run_id, folder=folder, state=root / folders.NAME, engine=engine,
         source=source, images=images, repository=image_repository(root, settings), seen=seen,
         version=_version(source, seen), environment=options.environment, secrets=options.secrets,
-        delivery=options.delivery,
+        delivery=options.delivery, taken=options.taken,
     )  # fmt: skip
     return context, missing
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from slipway.config import Settings
 from slipway.errors import ExitCode
 from slipway.image.reference import Repository
+from slipway.image.taken import Taken
 from slipway.policy.finding import Finding
 from slipway.tools.docker import Engine
 from slipway.tools.git import Source
@@ -82,6 +83,7 @@ class Context:
     environment: str | None = None  # of deploy
     delivery: Delivery = field(default_factory=Delivery)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # of the build, as they were handed over
+    taken: Taken | None = None  # the image that another job built; None: it is built here
     stage: str = ""
     done: Mapping[str, Outcome] = field(default_factory=dict)
     doing: Callable[[str], None] = lambda _: None

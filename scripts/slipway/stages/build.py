@@ -1,5 +1,6 @@
 """Build: one image, once, into a kept OCI layout; every blob proven; loaded into the engine under its digest."""
 
+import asyncio
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from slipway.errors import Broken, NotReady
 from slipway.image import context as build_context
 from slipway.image import layer_cache, layout
 from slipway.image.reference import short
+from slipway.image.taken import take
 from slipway.stages.base import Context, Outcome, Stage, failed, timed_out
 from slipway.tools import build_secrets, buildx, docker
 from slipway.tools.build_secrets import Secrets
@@ -73,12 +75,19 @@ def app_target(context: Context) -> str:
 
 
 async def key(context: Context) -> str | None:
-    """The context's files, and all that the build is told besides."""
+    """The digest that was handed over, or all that a build depends on."""
+    if context.taken:
+        return f"taken {context.taken.digest} {context.engine.identity if context.engine else ''}"
+    return told(context)
+
+
+def told(context: Context) -> str | None:
+    """The context's files, and all that the build is told besides; None without a Dockerfile."""
     settings, root = context.settings.build, context.root
     if not context.seen:
         return None
     bake = build_context.files_digest(root, [root / settings.bake])
-    told = [
+    words = [
         source(context).variables,
         build_context.variables([root / settings.bake]),
         # Not where the layer cache lies: it changes how fast, never what.
@@ -86,7 +95,7 @@ async def key(context: Context) -> str | None:
         context.settings.image.platforms,
         context.repository,
     ]
-    return f"{context.seen} {bake} {told} {context.engine.identity if context.engine else ''}"
+    return f"{context.seen} {bake} {words} {context.engine.identity if context.engine else ''}"
 
 
 async def holds(context: Context, earlier: Outcome) -> bool:
@@ -99,6 +108,10 @@ async def holds(context: Context, earlier: Outcome) -> bool:
 
 
 async def run(context: Context) -> Outcome:
+    if context.taken:
+        ready = await asyncio.to_thread(take, context.taken, layout_folder(context))
+        await _keep(context, ready, slim=False)
+        return Outcome("passed", f"{_about(ready)} · built by another job", facts=facts(ready))
     settings, given = context.settings.build, secrets(context)
     progress = Progress(context.log, context.doing, given.hide)
     done, image = await _bake(context, progress, given)
@@ -113,12 +126,22 @@ async def run(context: Context) -> Outcome:
             raise NotReady(f"the Docker engine went away in the middle of the build ({why}). Start it, then run again.")
         return failed(why, mend=_mend(progress.other, settings.dockerfile))
     assert image
-    await load(context, layout_folder(context), image)
+    await _keep(context, image)
+    cached = f" · {len(progress.cached)} of {len(progress.steps)} steps cached" if progress.steps else ""
+    return Outcome("passed", f"{_about(image)}{cached}", facts=facts(image, len(progress.steps), len(progress.cached)))
+
+
+def _about(image: layout.Image) -> str:
+    """Return digest and size of an image, for people."""
+    return f"{short(image.digest)} · {image.size / 1e6:.0f} MB"
+
+
+async def _keep(context: Context, image: layout.Image, *, slim: bool = True) -> None:
+    """Load the image that lies in the kept layout, and note that it is this project's."""
+    await load(context, layout_folder(context), image, slim=slim)
     (context.state / "image").write_text(context.repository.at(image.digest) + "\n")
     digests = [d for d in built(context) if d != image.digest]
     (context.state / "images").write_text("\n".join([*digests, image.digest]) + "\n")
-    cached = f" · {len(progress.cached)} of {len(progress.steps)} steps cached" if progress.steps else ""
-    return Outcome("passed", f"{short(image.digest)} · {image.size / 1e6:.0f} MB{cached}", facts=facts(image, progress))
 
 
 async def _bake(context: Context, progress: Progress, given: Secrets) -> tuple[Finished, layout.Image | None]:
@@ -180,7 +203,7 @@ def _keep_cache(context: Context) -> None:
         fresh.rename(kept)
 
 
-def facts(image: layout.Image, progress: Progress) -> dict[str, Any]:
+def facts(image: layout.Image, steps: int = 0, cached: int = 0) -> dict[str, Any]:
     """What later stages and reports need of the image."""
     history = [h.get("created_by", "") for h in image.config.get("history", []) if not h.get("empty_layer")]
     created = [*history, *[""] * len(image.layers)]
@@ -190,13 +213,16 @@ def facts(image: layout.Image, progress: Progress) -> dict[str, Any]:
         "platform": image.platform,
         "size": image.size,
         "layers": [[d, s, c] for d, s, c in zip(image.layers, image.sizes, created, strict=False)],
-        "steps": len(progress.steps),
-        "cached": len(progress.cached),
+        "steps": steps,
+        "cached": cached,
     }
 
 
-async def load(context: Context, folder: Path, image: layout.Image) -> None:
+async def load(context: Context, folder: Path, image: layout.Image, *, slim: bool = True) -> None:
     """Put the image into the engine as R@D, and believe it only when the engine shows that digest.
+
+    Args:
+        slim: try without the layers first: the engine that built the image has them.
 
     Raises:
         Broken: the engine took it and shows another.
@@ -205,7 +231,7 @@ async def load(context: Context, folder: Path, image: layout.Image) -> None:
     found = await docker.image(name)
     if found and found.get("Id") == image.digest:
         return
-    for with_layers in (False, True):
+    for with_layers in (False, True) if slim else (True,):
         archive = layout.archive(folder, image, name, layers=with_layers)
         done = await docker.docker("load", stdin=archive, timeout=300, log=context.log)
         shown = await docker.image(image.digest) if done.ok else None

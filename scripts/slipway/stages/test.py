@@ -49,12 +49,13 @@ async def prepare(context: Context) -> None:
 
 async def key(context: Context) -> str | None:
     """All that the build sees, and the tests themselves (a fallback copies them in)."""
-    built = await build.key(context)
+    built = build.told(context)
     tests = test_in_image.tests_folder(context)
     if built is None or (not has_target(context) and tests is None):
         return None
     files = build_context.files_digest(context.root, build_context.tree(tests) if tests else [])
-    return f"{built} {files} {context.settings.test}"
+    taken = context.taken.digest if context.taken else ""
+    return f"{built} {files} {context.settings.test} {taken}"
 
 
 async def run(context: Context) -> Outcome:

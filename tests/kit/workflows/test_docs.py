@@ -62,7 +62,7 @@ def test_a_copy_is_the_same_bytes(copied: Path) -> None:
     own = {"ci.yml", "kit.yml", "release.yml"}  # this repository's
     called = {f.name for f in places.workflow_files() if f.name not in own and not f.name.startswith("selftest")}
     assert {f.name for f in places.workflow_files(copied)} - {"deliver.yml"} == called
-    assert [f.parent.name for f in places.action_files(copied)] == ["deploy", "setup"]
+    assert [f.parent.name for f in places.action_files(copied)] == ["deploy", "setup", "verify"]
 
 
 @pytest.mark.engine
@@ -82,4 +82,4 @@ def test_a_copy_goes_by_itself(copied: Path, bench: Bench, files: dict[str, str]
     inputs = {"image": bench.image, "scan-database": str(bench.database)}
     run = bench.call("verify", shop, sha, inputs, permissions={"contents": "read"})
     run.check({"call/verify": VERIFIED})
-    assert run.jobs["call/verify"].outputs["image"]["digest"].startswith("sha256:")
+    assert run.jobs["call/verify"].outputs["verify/image"]["digest"].startswith("sha256:")

@@ -95,12 +95,12 @@ def verified(
         assert built.code == 0, built.text
         held = archives.zipped(project.root / ".slipway")
         place = shop.state / "artifacts"
-        amd64 = outputs["layout/do"]["artifact-id"]
+        amd64 = outputs["verify/layout/do"]["artifact-id"]
         form = archives.forms(place / "4711" / amd64 / "a.zip")
         assert form == archives.forms(io.BytesIO(held)), "handed over in the same form"
         arm64 = archives.put(place, "2001", "slipway-arm64", held)
         digest = (project.root / ".slipway/image").read_text().strip().partition("@")[2]
-        yield Verified(bench, place, outputs["image"]["digest"], digest, {"amd64": amd64, "arm64": arm64})
+        yield Verified(bench, place, outputs["verify/image"]["digest"], digest, {"amd64": amd64, "arm64": arm64})
     finally:
         bench.end()
         project.end()

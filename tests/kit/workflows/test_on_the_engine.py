@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from support import SETTINGS, docker, free_port, until
 from workflows.harness import provision, tokens
-from workflows.harness.real import VERIFIED, WRITE, Bench
+from workflows.harness.real import RED, VERIFIED, WRITE, Bench
 from workflows.harness.registry import Registry
 from workflows.harness.runner import Run, Shop
 
@@ -37,7 +37,7 @@ class Delivered:
         """Gives another shop the artifacts of this run; the inputs of publish.yml for them."""
         shutil.copytree(self.shop.state / "artifacts", shop.state / "artifacts")
         verify = self.run.jobs["verify/verify"].outputs
-        return {"digest": verify["image"]["digest"], "artifact-id": verify["layout/do"]["artifact-id"]}
+        return {"digest": verify["verify/image"]["digest"], "artifact-id": verify["verify/layout/do"]["artifact-id"]}
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def annotations(run: Run, job: str) -> str:
 def test_from_a_push_to_a_deployment(delivered: Delivered) -> None:
     run = delivered.run
     run.check({"verify/verify": VERIFIED, "publish/publish": "success", "deploy/deploy": "success"})
-    digest = run.jobs["verify/verify"].outputs["image"]["digest"]
+    digest = run.jobs["verify/verify"].outputs["verify/image"]["digest"]
     assert run.jobs["publish/publish"].outputs["push"]["digest"] == digest, "the digest that was tested"
     assert run.jobs["deploy/deploy"].outputs["deploy"]["digest"] == digest, "is the digest that runs"
     assert delivered.version["commit"] == delivered.sha, "and the app says which commit it is"
@@ -88,7 +88,7 @@ def test_tags_come_last_and_name_the_digest(delivered: Delivered) -> None:
 
 
 def test_what_is_attested(delivered: Delivered) -> None:
-    digest = delivered.run.jobs["verify/verify"].outputs["image"]["digest"].removeprefix("sha256:")
+    digest = delivered.run.jobs["verify/verify"].outputs["verify/image"]["digest"].removeprefix("sha256:")
     where, what = delivered.run.records(f"attestations/{digest}.jsonl")
     assert where["predicateType"] == "https://slsa.dev/provenance/v1"
     assert what["predicateType"] == "https://cyclonedx.org/bom"
@@ -138,9 +138,8 @@ def test_the_kept_page_shows_the_whole_of_it(delivered: Delivered) -> None:
     assert text.count(" s in run ") == 4, "lint, build, test and scan were done once"
 
 
-DOWN = {"*": "skipped", "": "failure"}
 GUNICORN = "gunicorn-20.1.0.dist-info"
-RED = {
+RED_CASES = {
     "bad Dockerfile": ({"Dockerfile": ("WORKDIR /app\n", "WORKDIR app\n")}, "Dockerfile:", "DL3000"),
     "failing unit test": ({"checks.txt": ("pass", "fail")}, "test_adds", ""),
     "vulnerable image": (
@@ -154,9 +153,9 @@ RED = {
 }
 
 
-@pytest.mark.parametrize("case", RED)
+@pytest.mark.parametrize("case", RED_CASES)
 def test_red_before_anything_is_handed_over(bench: Bench, files: dict[str, str], case: str) -> None:
-    changes, *said = RED[case]
+    changes, *said = RED_CASES[case]
     spoiled = dict(files)
     for name, (old, new) in changes.items():
         assert old in spoiled[name]
@@ -165,10 +164,11 @@ def test_red_before_anything_is_handed_over(bench: Bench, files: dict[str, str],
         spoiled[f"{GUNICORN}/METADATA"] = "Metadata-Version: 2.1\nName: gunicorn\nVersion: 20.1.0\n"
     shop, sha = bench.shop(spoiled)
     run = bench.deliver(shop, sha)
-    before = dict.fromkeys(("0", "1", "2", "cache", "restored"), "success")
     run.check(
         {
-            "verify/verify": {**DOWN, **before, "image": "failure", "report": "success", "11": "success"},
+            "verify/verify": RED | {
+                "verify/image": "failure", "verify/layout": "skipped", "verify/integration": "skipped",
+            },
             "publish/publish": "never",
             "deploy/deploy": "never",
         }
@@ -185,7 +185,7 @@ def test_an_ill_stack(bench: Bench, files: dict[str, str]) -> None:
     run = bench.deliver(shop, sha)
     run.check(
         {
-            "verify/verify": VERIFIED | {"": "failure", "integration": "failure", "12": "skipped"},
+            "verify/verify": RED | {"verify/integration": "failure"},
             "publish/publish": "never",
             "deploy/deploy": "never",
         }
@@ -216,7 +216,7 @@ def test_a_fork(bench: Bench, files: dict[str, str]) -> None:
     run = bench.deliver(shop, sha, "pull_request", fork=True)
     run.check(
         {
-            "verify/verify": VERIFIED | {"layout": "skipped", "12": "skipped"},
+            "verify/verify": VERIFIED | {"verify/layout": "skipped", "verify/saved": "skipped"},
             "publish/publish": "skipped",
             "deploy/deploy": "skipped",
         }
@@ -226,13 +226,13 @@ def test_a_fork(bench: Bench, files: dict[str, str]) -> None:
 
 def test_a_cancelled_run(bench: Bench, files: dict[str, str]) -> None:
     def interrupt(process: "subprocess.Popen[str]", log: Path) -> None:
-        until(lambda: '"stepID":["image"]' in log.read_text() and _tests_hang(bench), "the tests hang", 120)
+        until(lambda: '"stepID":["verify","image"]' in log.read_text() and _tests_hang(bench), "the tests hang", 120)
         os.kill(process.pid, signal.SIGINT)
 
     shop, sha = bench.shop({**files, "checks.txt": "hang"})
     run = bench.deliver(shop, sha, during=interrupt)
     assert run.jobs["verify/verify"].result == "failure"
-    assert run.jobs["verify/verify"].steps["image"] in ("failure", "interrupted")
+    assert run.jobs["verify/verify"].steps["verify/image"] in ("failure", "interrupted")
     assert (run.jobs["publish/publish"].result, run.jobs["deploy/deploy"].result) == ("never", "never")
     nothing_pushed(bench)
 
@@ -271,7 +271,7 @@ def test_publish_refuses(
     order = ["0", "1", "2", "push", "4", "5", "tag"]
     at = order.index(step)
     steps = {name: "success" if n < at else "failure" if n == at else "skipped" for n, name in enumerate(order)}
-    run.check({"call/publish": {"": "failure", **steps}})
+    run.check({"call/publish": {"": "failure", "0/0": "success", **steps}})
     assert says in "\n".join([*run.jobs["call/publish"].text.values(), annotations(run, "call/publish")])
     assert bench.registry.written() == [] and bench.registry.tags(bench.name) == []
     assert says in annotations(run, "call/publish"), "what is red says so beside the run, not in a log alone"
@@ -295,10 +295,13 @@ def _swap_a_blob(shop: Shop, artifact: str) -> None:
 def test_a_secret_of_the_wrong_form_is_refused_and_not_shown(bench: Bench) -> None:
     shop, sha = bench.shop({"slipway.toml": ""})
     run = bench.call("publish", shop, sha, {}, secrets={"registry-auth": "hunter2-without-form"}, permissions=WRITE)
-    run.check({"call/publish": {"": "failure", "0": "success", "1": "failure", "*": "skipped"}})
+    run.check({"call/publish": {"": "failure", "0": "success", "0/0": "success", "1": "failure", "*": "skipped"}})
     assert "registry=user:token" in annotations(run, "call/publish")
     assert not any("hunter2" in text for text in run.jobs["call/publish"].text.values())
     nothing_pushed(bench)
+
+
+ALONE = ("0", "verify", "verify/setup", "verify/login", "verify/cache", "verify/image")
 
 
 @pytest.mark.parametrize("stage", ["lint", "build", "test", "scan", "integration"])
@@ -306,8 +309,9 @@ def test_a_stage_alone(bench: Bench, files: dict[str, str], stage: str) -> None:
     shop, sha = bench.shop(files)
     inputs = {"image": bench.image, "scan-database": str(bench.database)}
     run = bench.call(stage, shop, sha, inputs, permissions={"contents": "read"})
-    run.check({f"call/{stage}": "success"})
-    outputs = run.jobs[f"call/{stage}"].outputs["run"]
+    kept = ("verify/layout", "verify/saved") if stage == "build" else ()
+    run.check({f"call/{stage}": {"": "success", "*": "skipped"} | dict.fromkeys((*ALONE, *kept), "success")})
+    outputs = run.jobs[f"call/{stage}"].outputs["verify/image"]
     assert outputs["status"] == "passed"
     assert ("digest" in outputs and outputs["digest"].startswith("sha256:")) is (stage != "lint")
 
@@ -315,8 +319,8 @@ def test_a_stage_alone(bench: Bench, files: dict[str, str], stage: str) -> None:
 def test_findings_go_to_code_scanning(bench: Bench, delivered: Delivered) -> None:
     shop, sha = bench.shop({"slipway.toml": ""})
     delivered.artifacts(shop)
-    artifact = delivered.run.jobs["verify/verify"].outputs["report/do"]["artifact-id"]
+    artifact = delivered.run.jobs["verify/verify"].outputs["verify/report/do"]["artifact-id"]
     granted = {"contents": "read", "actions": "read", "security-events": "write"}
-    run = bench.call("code-scanning", shop, sha, {"artifact-id": artifact}, permissions=granted)
+    run = bench.call("code-scanning", shop, sha, {"findings-artifact-id": artifact}, permissions=granted)
     run.check({"call/upload": "success"})
     assert run.records("sarif.jsonl")[0]["category"] == "slipway"

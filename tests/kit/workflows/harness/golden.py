@@ -25,7 +25,7 @@ COLUMNS = (
 GUARDS = ("digest-mismatch", "if-no-files-found", "retention-days", "include-hidden-files")
 # Only GitHub runs them, so no execution here sees what they hand over: the table holds all of it.
 ONLY_ON_GITHUB = ("selftest", "selftest-broken", "selftest-platform")
-SECRET = re.compile(r"secrets(?:\.([\w-]+)|\[|\b)|github\.token")
+SECRET = re.compile(r"(?<![\w-])secrets(?:\.([\w-]+)|\[|\b)|github\.token")
 
 
 def table(root: Path = places.REPOSITORY) -> str:

@@ -136,8 +136,9 @@ def _scenarios(file: str) -> list[Scenario]:
     """Those that run a file, the telling ones first."""
     name = Path(file).stem
     users = {
-        "actions/setup/action.yml": lambda one: one.name == "lint-defaults",
+        "actions/setup/action.yml": lambda one: one.name == "publish-tags-only",
         "actions/deploy/action.yml": lambda one: one.workflow == "actions/deploy",
+        "actions/verify/action.yml": lambda one: one.workflow in ("actions/verify", "verify", "build"),
     }
     chosen = [one for one in scenarios.of() if users.get(file, lambda one: one.workflow == name)(one)]
     return sorted(chosen, key=lambda one: ("all-set" not in one.name, "default" not in one.name))

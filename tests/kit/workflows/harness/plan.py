@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workflows.harness import yaml_text
+from workflows.harness.places import SELF
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,25 @@ def _named(text: str) -> str:
     return ".*?".join(re.escape(part) for part in re.split(r"\$\{\{.*?\}\}", text))
 
 
-def _job(key: str, prefix: str, job_id: str, job: dict, *, matrix: bool) -> Job:
+def _with_inner(steps: list[dict], mapped: Mapping[str, Path]) -> tuple[str, ...]:
+    """All names, those of the steps in our own composite actions after the step that uses one: `outer/inner`."""
+    names: list[str] = []
+    for name, step in zip(step_names(steps), steps, strict=True):
+        names.append(name)
+        path, _, ref = step.get("uses", "").partition("@")
+        if path.startswith(f"{SELF}/") and f"{SELF}@{ref}" in mapped:
+            folder = mapped[f"{SELF}@{ref}"] / path.removeprefix(f"{SELF}/")
+            inner = yaml_text.read(next(folder.glob("action.y*ml")))["runs"]["steps"]
+            names += [f"{name}/{one}" for one in step_names(inner)]
+    return tuple(names)
+
+
+def _job(key: str, prefix: str, job_id: str, job: dict, mapped: Mapping[str, Path], *, matrix: bool) -> Job:
     steps = job.get("steps", [])
     own = "matrix" in job.get("strategy", {})
     pattern = f"{prefix}/{_named(job.get('name', job_id))}" + (r"(?:-\d+)?" if own else "")
     forgiven = [n for n, s in zip(step_names(steps), steps, strict=True) if s.get("continue-on-error") == "true"]
-    return Job(key, job_id, pattern, step_names(steps), frozenset(forgiven), own or matrix)
+    return Job(key, job_id, pattern, _with_inner(steps, mapped), frozenset(forgiven), own or matrix)
 
 
 def read(file: Path, root: Path, mapped: Mapping[str, Path]) -> Plan:
@@ -54,7 +68,7 @@ def read(file: Path, root: Path, mapped: Mapping[str, Path]) -> Plan:
     calls: dict[str, str] = {}
     for job_id, job in document["jobs"].items():
         if "uses" not in job:
-            jobs.append(_job(job_id, own_name, job_id, job, matrix=False))
+            jobs.append(_job(job_id, own_name, job_id, job, mapped, matrix=False))
             continue
         called = _called(job["uses"], root, mapped)
         inner = yaml_text.read(called)
@@ -63,7 +77,7 @@ def read(file: Path, root: Path, mapped: Mapping[str, Path]) -> Plan:
         calls[f"{own_name}/{caller}"] = job_id
         prefix = f"{caller}/{_named(inner.get('name', called.name))}"
         for inner_id, inner_job in inner["jobs"].items():
-            jobs.append(_job(f"{job_id}/{inner_id}", prefix, inner_id, inner_job, matrix=matrix))
+            jobs.append(_job(f"{job_id}/{inner_id}", prefix, inner_id, inner_job, mapped, matrix=matrix))
     return Plan(tuple(jobs), calls)
 
 

@@ -38,6 +38,7 @@ def main() -> int:
             (STATE / "token").write_text(value)  # what `ci login` would leave for the later steps
     answers = json.loads((STATE / "answers.json").read_text())
     line = line if program == "slipway" else f"{program} {line}"
+    line = f"{line} {os.environ['STAGE']}" if line == "ci run" else line
     answer = next((answers[key] for key in sorted(answers, key=len, reverse=True) if line.startswith(key)), {})
     token = (STATE / "token").read_text() if (STATE / "token").exists() else ""
     for scope, level in answer.get("needs", {}).items():

@@ -28,23 +28,25 @@ class Scenario:
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)  # over ANSWERS
     fork: bool = False
     artifacts: dict[str, dict[str, str]] = field(default_factory=dict)  # of earlier jobs, the first is 1001
+    no_submodule: bool = False  # the repository has one that the job's token cannot read
 
 
 STAGE = {"outputs": {"digest": DIGEST, "image": IMAGE, "status": "passed", "artifact-name": "amd64"}}
 CACHE = {
     "path": "$RUNNER_TEMP/layers", "key": "layers-amd64-1", "restore-keys": "layers-amd64-",
-    "from": "type=local,src=x", "to": "type=local,dest=y", "restore": "true", "save": "true",
+    "from": "type=local,src=x", "to": "type=local,dest=y", "restore": "true", "save": "true", "upload": "true",
 }  # fmt: skip
 REPORTS = {".slipway/findings.sarif": SARIF, ".slipway/latest/report.html": "<!DOCTYPE html> until the scan"}
 PAGE = {".slipway/latest/report.html": "<!DOCTYPE html> with the integration tests"}
 ANSWERS: dict[str, dict[str, Any]] = {
     "ci cache": {"outputs": CACHE},
-    "run lint build test scan": {
+    "ci run all": {
         **STAGE,
         "files": {".slipway/layout/index.json": "{}", ".slipway/sbom.cdx.json": "{}", **REPORTS},
     },
-    "run": STAGE,
-    "run integration": {"outputs": {"status": "passed"}},
+    "ci run build": {**STAGE, "files": {".slipway/layout/index.json": "{}"}},
+    "ci run": STAGE,
+    "ci run integration": {"outputs": {"status": "passed"}},
     "run --until integration": {"outputs": {"status": "passed"}, "files": PAGE},
     "ci publish": {
         "needs": {"packages": "write"},
@@ -79,6 +81,7 @@ CREDENTIALS = {
 }  # fmt: skip
 GONE_WRONG = {"deploy": {"exit": 5, "outputs": {"status": "failed", "result": "rolled-back"}}}
 STAGES = ("lint", "build", "test", "scan", "integration")
+LATER = STAGES[2:]  # those that take an image
 SET = {
     "working-directory": "services/shop",
     "image": "registry.example/acme/shop",
@@ -87,21 +90,26 @@ SET = {
     "builder": "remote",
     "cache": "read-only",
     "scan-database": "registry.example/db:2",
+    "lfs": "true",
+    "submodules": "recursive",
+    "fetch-depth": "0",
     "timeout-minutes": "7",
 }
 AUTH = {"registry-auth": "registry.example=user:pass-word"}
 SECRETS = {**AUTH, "build-secrets": "npm_token=for-the-build"}
+OF_THE_JOB = ("runner", "timeout-minutes", "lfs", "submodules", "fetch-depth")
 LAYOUT = {"layout": {"index.json": "{}"}}
 FAILED = {"exit": 1, "outputs": {"status": "failed"}}
-RED_LINT = {"run lint": {**FAILED, "files": REPORTS}}
+RED_LINT = {"ci run all": {**FAILED, "files": REPORTS}}
 PUSH_FAILS = {"ci publish": {"exit": 1}}
 TAG = "refs/tags/v1.2.3"
 NO_CACHE = {"outputs": {**CACHE, "restore": "false", "save": "false"}}
+ONLY_READ = {"outputs": {**CACHE, "save": "false", "upload": "false"}}
 BASELINE = {
     "ci cache": {"outputs": {
         **CACHE, "baseline": "$RUNNER_TEMP/baseline.json", "baseline-key": "base-77-1", "baseline-prefix": "base-"}},
 }  # fmt: skip
-FILES = ANSWERS["run lint build test scan"]["files"]
+FILES = ANSWERS["ci run all"]["files"]
 KEPT = {**FILES, "$RUNNER_TEMP/baseline.json": "{}"}
 SERVICES = {"RENDER_SERVICE": "srv-1", "RAILWAY_SERVICE": "6d1c9a1e"}
 PLATFORMS = {"render-api-key": "a-key", "railway-token": "a-token"}
@@ -114,23 +122,26 @@ def of(root: Path = places.REPOSITORY) -> list[Scenario]:
     made: list[Scenario] = []
     for stage in STAGES:
         made += [
-            Scenario(f"{stage}-defaults", stage, answers={"ci cache": NO_CACHE}),
-            Scenario(f"{stage}-all-set", stage, event="pull_request", inputs=SET, secrets=SECRETS),
-            Scenario(f"{stage}-failing", stage, answers={f"run {stage}": FAILED}),
-        ]
+            Scenario(f"{stage}-defaults", stage, answers={} if stage == "build" else {"ci cache": ONLY_READ}),
+            Scenario(
+                f"{stage}-all-set", stage, event="pull_request", inputs=SET | (READY if stage in LATER else {}),
+                secrets=SECRETS, artifacts=LAYOUT, answers={} if stage == "build" else {"ci cache": ONLY_READ},
+            ),
+            Scenario(f"{stage}-failing", stage, answers={f"ci run {stage}": FAILED}),
+        ]  # fmt: skip
     made += [
         Scenario("verify-defaults", "verify"),
         Scenario("verify-all-set", "verify", inputs=SET, secrets=SECRETS),
         Scenario("verify-no-cache", "verify", answers={"ci cache": NO_CACHE}),
-        Scenario("verify-baseline", "verify", answers=BASELINE | {"run lint build test scan": {
+        Scenario("verify-baseline", "verify", answers=BASELINE | {"ci run all": {
             "exit": 1, "outputs": {**STAGE["outputs"], "status": "failed", "baseline": "kept"}, "files": KEPT}}),
         Scenario("verify-baseline-read", "verify", event="pull_request", answers=BASELINE | {
-            "run lint build test scan": {"outputs": {**STAGE["outputs"], "baseline": "read"}, "files": FILES}}),
-        Scenario("verify-pull-request", "verify", event="pull_request"),
+            "ci run all": {"outputs": {**STAGE["outputs"], "baseline": "read"}, "files": FILES}}),
+        Scenario("verify-pull-request", "verify", event="pull_request", answers={"ci cache": ONLY_READ}),
         Scenario("verify-for-a-preview", "verify", event="pull_request", inputs={"upload-image": "always"}),
-        Scenario("verify-fork", "verify", event="pull_request", fork=True),
+        Scenario("verify-fork", "verify", event="pull_request", fork=True, answers={"ci cache": ONLY_READ}),
         Scenario("verify-failing", "verify", answers=RED_LINT),
-        Scenario("verify-not-ready", "verify", answers={"run lint": {"exit": 3}}),
+        Scenario("verify-not-ready", "verify", answers={"ci run all": {"exit": 3}}),
         Scenario("verify-integration-failing", "verify", answers={
             "run --until integration": {**FAILED, "files": PAGE}}),
         Scenario("publish-defaults", "publish", inputs=READY, artifacts=LAYOUT),
@@ -171,14 +182,18 @@ def of(root: Path = places.REPOSITORY) -> list[Scenario]:
         Scenario("ci-push-no-services", "ci"),
         Scenario("ci-branch", "ci", ref="refs/heads/feature"),
         Scenario("ci-tag", "ci", ref=TAG),
-        Scenario("ci-pull-request", "ci", event="pull_request"),
-        Scenario("ci-fork", "ci", event="pull_request", fork=True),
+        Scenario("ci-pull-request", "ci", event="pull_request", answers={"ci cache": ONLY_READ}),
+        Scenario("ci-fork", "ci", event="pull_request", fork=True, answers={"ci cache": ONLY_READ}),
         Scenario("ci-verify-failing", "ci", answers=RED_LINT),
         Scenario("ci-dispatch", "ci", event="workflow_dispatch", inputs={"image": IMAGE}, variables=SERVICES,
                  secrets=PLATFORMS),
         Scenario("ci-dispatch-no-services", "ci", event="workflow_dispatch", inputs={"image": IMAGE}),
         Scenario("ci-dispatch-failing", "ci", event="workflow_dispatch", inputs={"image": IMAGE}, answers=GONE_WRONG,
                  variables=SERVICES),
+        Scenario("verify-no-submodule", "verify", inputs={"submodules": "true"}, no_submodule=True),
+        Scenario("action-verify", "actions/verify"),
+        Scenario("action-verify-all-set", "actions/verify", artifacts=LAYOUT, answers=BASELINE, inputs={
+            **{k: SET[k] for k in SET if k not in OF_THE_JOB}, **SECRETS, **READY, "upload-image": "never"}),
         Scenario("action-deploy", "actions/deploy", inputs={"environment": "production", "image": IMAGE}),
         Scenario("action-deploy-all-set", "actions/deploy", inputs={
             "environment": "production", "image": IMAGE, "working-directory": "services/shop", "provenance": "never",

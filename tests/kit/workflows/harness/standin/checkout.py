@@ -1,7 +1,9 @@
 """actions/checkout: from STATE/repos/OWNER/NAME, by plain git."""
 
 import base64
+import json
 import os
+import re
 import shutil
 import subprocess
 
@@ -19,8 +21,6 @@ def _git(*words: str, cwd: str) -> str:
 def checkout() -> None:
     """Fetches the commit of the event, or `ref`, into the workspace or `path`."""
     unsupported("ssh-key", "ssh-known-hosts", "filter", "sparse-checkout", "github-server-url")
-    if flag("lfs") or value("submodules") != "false":
-        raise Refused("this stand-in models neither lfs nor submodules")
     repository = value("repository")
     need(value("token"), "contents", "read")
     source = STATE / "repos" / repository
@@ -49,8 +49,36 @@ def checkout() -> None:
     if flag("persist-credentials"):
         header = base64.b64encode(f"x-access-token:{INPUTS['token']}".encode()).decode()
         _git("config", f"http.{server}/.extraheader", f"AUTHORIZATION: basic {header}", cwd=str(target))
+    if flag("lfs"):
+        _fetch_large_files(target)
+    if value("submodules").lower() in ("true", "recursive") and (target / ".gitmodules").exists():
+        _fetch_submodules(target, ["--recursive"] if value("submodules").lower() == "recursive" else [])
     output("commit", _git("rev-parse", "HEAD", cwd=str(target)))
     output("ref", value("ref") or os.environ.get("GITHUB_REF", ""))
+
+
+def _fetch_large_files(target) -> None:
+    """Put the content of STATE/lfs/OID in the place of each pointer, as `git lfs pull` does."""
+    for name in _git("ls-files", cwd=str(target)).splitlines():
+        if not _git("check-attr", "filter", "--", name, cwd=str(target)).endswith(": lfs"):
+            continue
+        pointer = re.search(r"^oid sha256:([0-9a-f]{64})$", (target / name).read_text(errors="replace"), re.M)
+        if pointer:
+            content = STATE / "lfs" / pointer[1]
+            if not content.is_file():
+                raise Refused(f"{name}: Object does not exist on the server: [404]")
+            shutil.copy(content, target / name)
+
+
+def _fetch_submodules(target, options: list[str]) -> None:
+    """Clone them from STATE/repos; STATE/private.json names repositories that only another token may read."""
+    private = json.loads((STATE / "private.json").read_text()) if (STATE / "private.json").exists() else {}
+    for url in _git("config", "-f", ".gitmodules", "--get-regexp", r"\.url$", cwd=str(target)).splitlines():
+        name = url.partition("https://github.com/")[2].removesuffix(".git")
+        if name in private and value("token") != private[name]:
+            raise Refused(f"fatal: repository 'https://github.com/{name}/' not found")
+    here = ["-c", "protocol.file.allow=always", "-c", f"url.file://{STATE}/repos/.insteadOf=https://github.com/"]
+    _git(*here, "submodule", "update", "--init", "--force", *options, cwd=str(target))
 
 
 def _empty(target) -> None:
