@@ -47,6 +47,7 @@ def set_up(folder: Path) -> float:
         **os.environ,
         "PATH": os.pathsep.join(path),
         "GITHUB_PATH": str(folder / "path"),
+        "RUNNER_ENVIRONMENT": "github-hosted",  # whose engine is looked at
         "RUNNER_TEMP": str(folder),
         "UV_CACHE_DIR": str(folder / "cache"),
     }

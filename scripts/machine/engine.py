@@ -7,17 +7,14 @@ import os
 import platform
 import shutil
 import subprocess
-import time
 from pathlib import Path
-from typing import Any
 
-from machine import install, packages
+from machine import daemon, install, packages
+from machine.daemon import Info
 from machine.say import NotReady, say
 
 LOG = Path("/var/log/slipway-dockerd.log")
-Info = dict[str, Any]
 PLUGINS = ("buildx", "compose")
-STORE = ["driver-type", "io.containerd.snapshotter.v1"]
 
 
 class NoEngine(NotReady):
@@ -26,39 +23,20 @@ class NoEngine(NotReady):
 
 def ensure() -> None:
     """Returns when an engine with buildx, compose and the containerd store answers."""
-    info = ask()
+    info = daemon.ask()
     if not info.get("ServerVersion"):
         info = _bring_up(info)
     missing = tuple(p for p in PLUGINS if not _has_plugin(info, p))
     if missing:
         install.install(install.plan(False, missing), f"the docker command lacks its {' and '.join(missing)} plugin")
-        info = ask()
-    if STORE not in (info.get("DriverStatus") or []):
+        info = daemon.ask()
+    if not daemon.has_store(info):
         restart = "systemctl restart docker" if systemd() else "restart dockerd"
         raise NotReady(
             "the engine does not use the containerd image store, which publishing by digest relies on.",
-            f"Put {install.DAEMON_SETTINGS.strip()} into {install.DAEMON_JSON}, then {restart}"
+            f"Put {json.dumps(daemon.STORE_ON)} into {daemon.SETTINGS}, then {restart}"
             " (Docker Desktop: Settings, General, containerd).",
         )
-
-
-def ask() -> Info:
-    """`docker info`. It ends with 0 even without an engine, so what it says is what counts."""
-    if not shutil.which("docker"):
-        return {}
-    try:
-        shown = subprocess.run(["docker", "info", "--format", "{{json .}}"], capture_output=True, text=True, timeout=15)
-    except subprocess.TimeoutExpired:
-        raise NotReady("the Docker engine does not answer within 15 s.", "Restart it, then run this again.") from None
-    if "podman" in shown.stderr.lower():
-        raise NotReady(
-            "`docker` is Podman here, which lacks what Slipway relies on.", f"Install Docker: {install.DOCS}"
-        )
-    try:
-        info = json.loads(shown.stdout)
-    except ValueError:
-        info = {}
-    return {**info, "said": " ".join([*(info.get("ServerErrors") or []), shown.stderr.strip()])}
 
 
 def systemd() -> bool:
@@ -86,7 +64,7 @@ def _bring_up(info: Info) -> Info:
         )
     if platform.system() != "Linux":
         raise NotReady(
-            "no Docker engine answers.", f"Start Docker Desktop (or colima, OrbStack); to install one: {install.DOCS}"
+            "no Docker engine answers.", f"Start Docker Desktop (or colima, OrbStack); to install one: {daemon.DOCS}"
         )
     _refuse_unprivileged()
     if not shutil.which("dockerd"):
@@ -119,8 +97,8 @@ def _start() -> Info:
                 f"`systemctl start docker` failed: {why}", "See: systemctl status docker; journalctl -u docker"
             )
         process = None
-    elif ask().get("ServerVersion"):  # a package's own script may have started it
-        return ask()
+    elif daemon.ask().get("ServerVersion"):  # a package's own script may have started it
+        return daemon.ask()
     else:
         say(f"starting Docker Engine (dockerd, log: {LOG})")
         _drop_stale_pid_file()
@@ -130,18 +108,17 @@ def _start() -> Info:
             process = subprocess.Popen(
                 ["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True
             )
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        info = ask()
-        if info.get("ServerVersion"):
-            say(f"Docker Engine {info['ServerVersion']} answers")
-            return info
+
+    def refuse_dead() -> None:
         if process and process.poll() is not None:
             raise NoEngine(
                 f"no Docker engine can run here: dockerd ended: {_last_words()}",
                 f"Log: {LOG}. In a container: start that with --privileged and /var/lib/docker on a volume.",
             )
-        time.sleep(0.2)
+
+    if info := daemon.wait(60, refuse_dead):
+        say(f"Docker Engine {info['ServerVersion']} answers")
+        return info
     where = "journalctl -u docker" if systemd() else str(LOG)
     raise NotReady("Docker Engine was started but does not answer after 60 s.", f"Why: {where}")
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from machine import packages
+from machine import daemon, packages
 from machine.say import NotReady, say
 
-DAEMON_JSON = Path("/etc/docker/daemon.json")
-# Publishing by digest relies on the containerd image store, which is off by default in these versions.
-DAEMON_SETTINGS = '{"features": {"containerd-snapshotter": true}}\n'
 SOURCE = Path("/etc/apt/sources.list.d/slipway-trixie.sources")
 PIN = Path("/etc/apt/preferences.d/slipway-trixie")
-DOCS = "https://docs.docker.com/engine/install/"
 OS_RELEASE = Path("/etc/os-release")
 
 
@@ -43,7 +40,8 @@ def plan(engine: bool, plugins: tuple[str, ...]) -> Plan | None:
         return None
     release = OS_RELEASE.read_text(errors="replace") if OS_RELEASE.exists() else ""
     like = set(re.findall(r"[\w-]+", " ".join(re.findall(r"(?m)^ID(?:_LIKE)?=(.*)$", release))))
-    files = [(DAEMON_JSON, DAEMON_SETTINGS)] if engine and not DAEMON_JSON.exists() else []
+    fresh = engine and not daemon.SETTINGS.exists()
+    files = [(daemon.SETTINGS, json.dumps(daemon.STORE_ON) + "\n")] if fresh else []
     if "ubuntu" in like:
         known = {"buildx": "docker-buildx", "compose": "docker-compose-v2"}
         names = ["docker.io"] * engine + [known[p] for p in plugins]
@@ -71,7 +69,7 @@ def install(plan: Plan | None, what: str) -> None:
     if plan is None:
         raise NotReady(
             f"{what}, and this system's packages are not known to Slipway.",
-            f"Install Docker Engine with its buildx and compose plugins: {DOCS}",
+            f"Install Docker Engine with its buildx and compose plugins: {daemon.DOCS}",
         )
     if not packages.may_change():
         why = "SLIPWAY_INSTALL=never" if os.geteuid() == 0 else "not root"

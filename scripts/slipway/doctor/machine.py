@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 import socket
 import sys
@@ -36,8 +37,8 @@ async def _engine() -> list[Check]:
     try:
         found = await docker.engine()
     except SlipwayError as error:
-        what, _, mend = str(error).partition(". ")
-        return [Check("engine", "missing", what, mend or "https://docs.docker.com/engine/install/")]
+        what, *mend = re.split(r"\.\s", str(error), maxsplit=1)
+        return [Check("engine", "missing", what, *mend or ["https://docs.docker.com/engine/install/"])]
     checks = "" if found.checks else "; too old for BuildKit's checks, hadolint carries that gate"
     return [
         Check("engine", "ok", f"Docker {found.version}, containerd image store, {found.architecture}"),

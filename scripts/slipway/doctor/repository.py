@@ -14,7 +14,7 @@ from slipway.doctor.check import Check
 from slipway.errors import NotReady, SlipwayError
 from slipway.image.reference import repository
 from slipway.tools import gh, process
-from slipway.workflows import check, default_files
+from slipway.workflows import check, default_files, tables
 from slipway.workflows.permissions import Default
 
 SHOWN = 5  # findings of `slipway check` that are listed one by one
@@ -31,7 +31,7 @@ async def examine(root: Path) -> list[Check]:
     if not files:
         return [Check("workflows", "warning", "there are none: nothing runs on GitHub", "slipway init")]
     secrets, environments = _secrets(files), _environments(files)
-    found = [*_workflows(top), *_deployed(root, files)]
+    found = [*_workflows(top), *_runners(files), *_deployed(root, files)]
     name = await _origin(top)
     if not name:
         mend = "git remote add origin git@github.com:OWNER/NAME.git"
@@ -69,6 +69,18 @@ def _workflows(top: Path) -> Iterator[Check]:
         yield Check("workflows", "warning", f"{more} more findings", "slipway check")
     if not report.problems:
         yield Check("workflows", "ok", f"{len(report.files)} files, nothing that GitHub would refuse")
+
+
+def _runners(files: list[Path]) -> Iterator[Check]:
+    """Yield one line for hosted runners whose Docker the set-up restarts in each job."""
+    named: dict[str, str] = {}
+    for path, job in _jobs(files):
+        if "slipway" in str(job):
+            written = re.findall(r"[\w.-]+", f"{job.get('runs-on')} {(job.get('with') or {}).get('runner')}")
+            named |= {label: path.name for label in written if label in tables.WITHOUT_STORE}
+    if named:
+        shown = ", ".join(f"{label} ({file})" for label, file in named.items())
+        yield Check("runners", "ok", f"{shown}: the set-up restarts Docker there; ubuntu-26.04 needs no restart")
 
 
 def _secrets(files: list[Path]) -> dict[str, str]:

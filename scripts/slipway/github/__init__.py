@@ -15,6 +15,11 @@ def on_runner() -> bool:
     return os.environ.get("GITHUB_ACTIONS") == "true"
 
 
+def hosted() -> bool:
+    """Return whether GitHub runs this machine. Slipway changes no other runner."""
+    return on_runner() and os.environ.get("RUNNER_ENVIRONMENT") == "github-hosted"
+
+
 @dataclass(frozen=True)
 class Event:
     """What made the workflow run. All of it is text from outside: data, never part of a script or a path."""

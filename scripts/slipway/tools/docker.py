@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from slipway import github
 from slipway.errors import NotReady
 from slipway.image.reference import slug
 from slipway.tools import process
@@ -17,6 +18,7 @@ from slipway.tools.process import Finished
 RUN_LABEL = "slipway.run"
 PROJECT_LABEL = "slipway.project"  # value: project_id()
 PREFLIGHT_SECONDS = 10.0  # a frozen daemon never answers: every call needs an end
+RUNNER_SECONDS = 60.0  # for the first look on a runner: that of an arm runner may still be starting
 CALL_SECONDS = 60.0
 
 
@@ -66,9 +68,10 @@ async def engine() -> Engine:
     Raises:
         NotReady: no engine answers, or it lacks buildx, compose or the containerd image store.
     """
-    done = await docker("info", "--format", "{{json .}}", timeout=PREFLIGHT_SECONDS)
+    seconds = RUNNER_SECONDS if github.on_runner() else PREFLIGHT_SECONDS
+    done = await docker("info", "--format", "{{json .}}", timeout=seconds)
     if done.timed_out:
-        raise NotReady(f"the Docker engine did not answer within {PREFLIGHT_SECONDS:.0f} s. Restart it, run again.")
+        raise NotReady(f"the Docker engine did not answer within {seconds:.0f} s. Restart it, run again.")
     if "podman" in done.err.lower():
         raise NotReady("`docker` is Podman here, which lacks what Slipway relies on. Install Docker Engine.")
     try:
@@ -88,11 +91,7 @@ async def engine() -> Engine:
         identity=str(info.get("ID", "")),
     )
     if not found.containerd_store:
-        raise NotReady(
-            "the engine does not use the containerd image store, which pushing by digest relies on.\n"
-            'Put {"features": {"containerd-snapshotter": true}} into /etc/docker/daemon.json and restart it '
-            "(Docker Desktop: Settings, General, “Use containerd for pulling and storing images”)."
-        )
+        raise NotReady(_no_store())
     return found
 
 
@@ -121,6 +120,19 @@ def _no_engine(done: Finished, info: dict[str, Any]) -> str:
         f"no Docker engine answers at {where}. Start it (`sudo systemctl start docker`), "
         "or let `make run` install it as root."
     )
+
+
+def _no_store() -> str:
+    what = "the engine does not use the containerd image store, which pushing by digest relies on."
+    if github.hosted():
+        return (
+            f"{what}\nCall Slipway's action `setup` first, without `engine: false`: it switches the store on. "
+            "Or use the label `ubuntu-26.04` (`ubuntu-26.04-arm`)."
+        )
+    settings = 'Put {"features": {"containerd-snapshotter": true}} into /etc/docker/daemon.json and restart it'
+    if github.on_runner():
+        return f"{what}\n{settings}: Slipway changes no runner of your own. Images in the old store are then hidden."
+    return f"{what}\n{settings} (Docker Desktop: Settings, General, “Use containerd for pulling and storing images”)."
 
 
 async def image(reference: str) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from slipway.workflows import (
     concurrency,
     contexts,
     default_files,
+    engine,
     graph,
     interface,
     outputs,
@@ -119,6 +120,7 @@ def _workflow(workflow: Workflow, library: Library, default: Default) -> Iterato
     yield from triggers.check(workflow, library)
     yield from runners.check(workflow, library)
     yield from privileges.check(workflow, library, default)
+    yield from engine.check(workflow)
 
 
 def _refusals(workflow: Workflow, library: Library) -> Iterator[Problem]:

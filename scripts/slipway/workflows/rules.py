@@ -60,6 +60,8 @@ RULES = {
     "runner-lasting": Rule("code of pull requests runs on a machine that lasts", "MEDIUM", "open"),
     "privileged-code": Rule("the project's code runs in a job that can write or deploy", "HIGH", "open"),
     "secrets-inherit": Rule("every secret is offered to another owner's workflow", "MEDIUM", "open"),
+    "engine-in-container": Rule("a job container, where Slipway cannot use the engine", "HIGH", "run"),
+    "engine-restart": Rule("services on a runner whose engine must be restarted first", "HIGH", "run"),
     "dangerous-trigger": Rule("code of strangers meets secrets and a write token", "HIGH", "open"),
     "reference-unpinned": Rule("a reference that can be moved to other code", "MEDIUM", "open"),
     "actionlint": Rule("what actionlint says of the syntax", "MEDIUM", "refused"),

@@ -21,6 +21,7 @@ PULL_REQUESTS: list[str] = TABLES["events"]["pull-requests"]
 
 SELF_HOSTED: str = TABLES["runners"]["own"]
 EPHEMERAL: str = TABLES["runners"]["ephemeral"]
+WITHOUT_STORE = frozenset(TABLES["runners"]["without-store"])
 RUNS_PROJECT_CODE: dict[str, list[str]] = TABLES["kit"]["runs-project-code"]
 
 NEWER_STEPS: list[str] = TABLES["steps"]["kinds"]

@@ -1,10 +1,11 @@
 """What apt is asked for on which system, and what its files say about where Debian comes from here."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from machine import install, packages
+from machine import daemon, install, packages
 from machine.say import NotReady
 
 DEB822 = """\
@@ -54,7 +55,7 @@ def test_both_formats_of_sources(tmp_path: Path) -> None:
 def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A system without a daemon.json; tests write its os-release."""
     monkeypatch.setattr(packages, "has_apt", lambda: True)
-    monkeypatch.setattr(install, "DAEMON_JSON", tmp_path / "docker" / "daemon.json")
+    monkeypatch.setattr(daemon, "SETTINGS", tmp_path / "docker" / "daemon.json")
     monkeypatch.setattr(install, "OS_RELEASE", tmp_path / "os-release")
     return tmp_path
 
@@ -72,7 +73,7 @@ def test_debian(system: Path, monkeypatch: pytest.MonkeyPatch, suite: str) -> No
     names = ["docker.io", "docker-cli", "containerd", "docker-buildx", "docker-compose"]
     assert list(plan.packages) == [name + FORMS[suite] for name in names]
     written = {path.name: text for path, text in plan.files}
-    assert written.pop("daemon.json") == install.DAEMON_SETTINGS
+    assert json.loads(written.pop("daemon.json")) == daemon.STORE_ON
     if suite == "bookworm":
         source = written.pop("slipway-trixie.sources")
         assert "URIs: http://mirror.example/debian\n" in source and "Signed-By: /k.gpg\n" in source
@@ -88,8 +89,8 @@ def test_debian_12_that_knows_13_already(system: Path, monkeypatch: pytest.Monke
 
 def test_somebodys_daemon_json_is_left_alone(system: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     debian(monkeypatch, system, "trixie")
-    install.DAEMON_JSON.parent.mkdir()
-    install.DAEMON_JSON.write_text("{}")
+    daemon.SETTINGS.parent.mkdir()
+    daemon.SETTINGS.write_text("{}")
     plan = install.plan(True, ())
     assert plan and plan.files == ()
 
@@ -116,5 +117,5 @@ def test_not_root_gets_the_commands(system: Path, monkeypatch: pytest.MonkeyPatc
         install.install(install.plan(True, ("buildx",)), "no Docker engine is installed")
     lines = str(caught.value).splitlines()
     assert len(lines) == 2
-    assert f"| sudo tee {install.DAEMON_JSON}" in lines[1] and "sudo apt-get update" in lines[1]
-    assert not install.DAEMON_JSON.exists()
+    assert f"| sudo tee {daemon.SETTINGS}" in lines[1] and "sudo apt-get update" in lines[1]
+    assert not daemon.SETTINGS.exists()

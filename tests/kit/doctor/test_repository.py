@@ -170,6 +170,19 @@ def test_an_image_of_another_owner(shop: Path, github: Callable[[Any], None]) ->
     assert (check.level, check.mend) == ("missing", '[image] name = "ghcr.io/acme/shop"')
 
 
+@pytest.mark.parametrize("label", ["ubuntu-24.04", "ubuntu-24.04-arm"])
+def test_a_hosted_runner_whose_docker_is_restarted(shop: Path, github: Callable[[Any], None], label: str) -> None:
+    """It works, so it is no warning; a job without Slipway does not count."""
+    github(GOOD)
+    assert [check for check in look(shop) if check.name == "runners"] == []
+    file = shop / ".github/workflows/deliver.yml"
+    other = "  other:\n    runs-on: ubuntu-22.04\n    timeout-minutes: 5\n    steps: [{run: 'true'}]\n"
+    file.write_text(CALLER.replace("ubuntu-26.04", f"[{label}]") + other)
+    found = named(look(shop), "runners")
+    assert found.level == "ok"
+    assert found.says == f"{label} (deliver.yml): the set-up restarts Docker there; ubuntu-26.04 needs no restart"
+
+
 @pytest.mark.parametrize("why", ["no gh", "logged out", "unknown", "no remote"])
 def test_without_github_the_names_are_said(
     shop: Path, github: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, why: str

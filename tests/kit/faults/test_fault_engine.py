@@ -1,8 +1,10 @@
 """No engine, one that lacks something, one that freezes or dies: exit 3 with the mend, and always an end."""
 
+import json
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -125,6 +127,28 @@ def old_store() -> Iterator[Engine]:
 def test_the_containerd_store_is_off(project: Callable[..., Project], old_store: Engine) -> None:
     done = project().run(**old_store.environment)
     not_ready(done, "does not use the containerd image store", '{"features": {"containerd-snapshotter": true}}')
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    ("kind", "fix"),
+    [
+        ("github-hosted", "Call Slipway's action `setup` first, without `engine: false`"),
+        ("self-hosted", "Slipway changes no runner of your own"),
+    ],
+)
+def test_the_containerd_store_is_off_on_a_runner(
+    project: Callable[..., Project], old_store: Engine, kind: str, fix: str
+) -> None:
+    """Also where the set-up was told that the job needs no engine; the doctor names the same fix."""
+    runner = {**old_store.environment, "GITHUB_ACTIONS": "true", "RUNNER_ENVIRONMENT": kind}
+    runner["GITHUB_REPOSITORY"] = "acme/shop"
+    shop = project()
+    not_ready(shop.run(**runner), "does not use the containerd image store", fix)
+    command = [sys.executable, "-m", "slipway", "doctor", "--json", "-C", str(shop.root)]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=60, env=shop.environment | runner)
+    (engine,) = [one for one in json.loads(shown.stdout)["checks"] if one["name"] == "engine"]
+    assert engine["level"] == "missing" and fix in engine["mend"] and shown.returncode == 3
 
 
 @pytest.mark.root

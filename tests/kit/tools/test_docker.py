@@ -87,6 +87,40 @@ def test_a_frozen_engine(on_path: Program, monkeypatch: pytest.MonkeyPatch) -> N
         asyncio.run(docker.engine())
 
 
+HOSTED = {"GITHUB_ACTIONS": "true", "RUNNER_ENVIRONMENT": "github-hosted"}
+NO_STORE = says(INFO | {"DriverStatus": None})
+WHERE = {
+    "hosted": (HOSTED, "Call Slipway's action `setup` first"),
+    "self-hosted": (HOSTED | {"RUNNER_ENVIRONMENT": "self-hosted"}, "no runner of your own"),
+    "here": ({"GITHUB_ACTIONS": "", "RUNNER_ENVIRONMENT": ""}, "Docker Desktop: Settings, General"),
+    "here, as if hosted": ({"GITHUB_ACTIONS": "", "RUNNER_ENVIRONMENT": "github-hosted"}, "Docker Desktop"),
+}
+
+
+@pytest.mark.parametrize("where", WHERE)
+def test_the_fix_for_the_old_store_is_of_this_machine(
+    on_path: Program, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    environment, said = WHERE[where]
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    on_path("docker", NO_STORE)
+    with pytest.raises(NotReady) as caught:
+        asyncio.run(docker.engine())
+    assert said in str(caught.value)
+    assert ("daemon.json" in str(caught.value)) == (where != "hosted")
+
+
+def test_on_a_runner_the_first_look_may_take_longer(on_path: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker, "PREFLIGHT_SECONDS", 0.1)
+    on_path("docker", f"time.sleep(0.5); {says(INFO)}")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert asyncio.run(docker.engine()).version == "26.1.5"
+    monkeypatch.setenv("GITHUB_ACTIONS", "false")
+    with pytest.raises(NotReady, match="did not answer within"):
+        asyncio.run(docker.engine())
+
+
 @pytest.mark.parametrize(
     ("version", "checks"),
     [
