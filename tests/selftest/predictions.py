@@ -56,7 +56,8 @@ def _steps(job: Any, said: str) -> dict[str, str]:
     """Return the steps by the names that GitHub shows."""
     steps = {str(step.get("id", number)): step for number, step in enumerate(job.get("steps", []))}
     ended = dict(part.rpartition(":")[::2] for part in said.split())
-    return {_shown(steps[key]): end for key, end in ended.items()}
+    # GitHub lists the steps of a job, not those of an action that it uses.
+    return {_shown(steps[key]): end for key, end in ended.items() if "/" not in key}
 
 
 def _shown(step: Any) -> str:
