@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -55,17 +56,12 @@ def fresh() -> Iterator[HostedRunner]:
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An image that can sleep: the engine's own init, which is linked statically."""
-    folder = tmp_path_factory.mktemp("tiny")
+def tiny() -> Iterator[str]:
+    """An image that can sleep, and nothing else."""
     name = f"slipway-hosted-{os.getpid()}:1"
-    (folder / "sleep.c").write_text("#include <unistd.h>\nint main(void) { for (;;) pause(); }\n")
-    built = subprocess.run(
-        ["gcc", "-static", "-o", folder / "sleep", folder / "sleep.c"], capture_output=True, check=False
-    )
-    if built.returncode:
-        pytest.skip("no C compiler here")
-    packed = subprocess.run(["tar", "-C", folder, "-c", "sleep"], stdout=subprocess.PIPE, check=True)
+    needed = subprocess.run(["ldd", "/bin/sleep"], capture_output=True, text=True, check=True).stdout
+    files = [path.lstrip("/") for path in ("/bin/sleep", *re.findall(r"/\S+", needed))]
+    packed = subprocess.run(["tar", "-C", "/", "-ch", *files], stdout=subprocess.PIPE, check=True)
     subprocess.run(["docker", "import", "-", name], input=packed.stdout, capture_output=True, check=True)
     yield name
     docker("rmi", name)
@@ -90,7 +86,7 @@ def lines(done: Ended) -> list[str]:
 
 def test_the_store_is_switched_on_in_one_line(fresh: HostedRunner, tiny: str) -> None:
     fresh.bring(tiny)
-    fresh.docker("create", "--name", "ended", tiny, "/sleep")
+    fresh.docker("create", "--name", "ended", tiny, "/bin/sleep", "600")
     fresh.settings.chmod(0o640)
     done = fresh.set_up()
     assert done.returncode == 0, done.stdout + done.stderr
@@ -135,14 +131,14 @@ def test_a_driver_of_the_old_store_would_leave_an_engine_that_pulls_nothing(fres
     """Why it is refused."""
     fresh.write({"storage-driver": "overlay2", "features": {daemon.FEATURE: True}})
     restarted = subprocess.run(fresh.inside(fresh.folder / "bin" / "systemctl", "restart", "docker"), check=False)
-    said = fresh.load(tiny) + fresh.docker("create", tiny, "/sleep").stderr
+    said = fresh.load(tiny) + fresh.docker("create", tiny, "/bin/sleep", "600").stderr
     assert restarted.returncode or "snapshotter not loaded: overlay2" in said
 
 
 @pytest.mark.parametrize("state", ["running", "paused"])
 def test_nothing_is_restarted_under_a_running_container(runner: HostedRunner, tiny: str, state: str) -> None:
     runner.bring(tiny)
-    made = runner.docker("run", "--detach", "--name", f"db-{state}", tiny, "/sleep")
+    made = runner.docker("run", "--detach", "--name", f"db-{state}", tiny, "/bin/sleep", "600")
     assert made.returncode == 0, made.stderr
     if state == "paused":
         assert runner.docker("pause", f"db-{state}").returncode == 0
