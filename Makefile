@@ -39,8 +39,9 @@ test: ## the sample app's unit tests, then the kit's own tests (ARGS="-k name")
 test-bare: ## `make run` and `make test` on bare Debian machines (SUITE=bookworm, trixie or both)
 	@$(READY) env SUITE=$(or $(SUITE),both) uv run --project scripts --locked pytest tests/bare $(ARGS)
 
-test-engines: ## the kit on Docker 28 and 29, each in a container (ENGINE=28, 29 or all, ARGS="-k named")
-	@$(READY) env ENGINE=$(or $(ENGINE),all) uv run --project scripts --locked pytest tests/engines $(ARGS)
+test-engines: ## the kit on Docker 28 and 29, each in a container (ENGINE=28, 29 or all; TESTS=few as in CI)
+	@$(READY) env ENGINE=$(or $(ENGINE),all) ENGINE_TESTS=$(or $(TESTS),all) \
+		uv run --project scripts --locked pytest tests/engines $(ARGS)
 
 bench: ## how fast it is, side by side with a plain script (ARGS="--only G5 --pairs 3")
 	@$(READY) uv run --project scripts --locked --no-dev python benchmarks/run.py $(ARGS)
