@@ -1,6 +1,6 @@
 # Each target does the set-up that it needs. On a machine that has nothing, start with: make run
 .DEFAULT_GOAL := help
-.PHONY: help run lint quick test test-bare bench bench-workflows bench-pages pictures scan-cases stop clean check doctor
+.PHONY: help run lint quick test test-bare test-engines bench bench-workflows bench-pages pictures scan-cases stop clean check doctor
 
 # Not a version manager's `python3`, where the system has its own: that costs 0.2 s a call.
 PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
@@ -38,6 +38,10 @@ test: ## the sample app's unit tests, then the kit's own tests (ARGS="-k name")
 
 test-bare: ## `make run` and `make test` on bare Debian machines (SUITE=bookworm, trixie or both)
 	@$(READY) env SUITE=$(or $(SUITE),both) uv run --project scripts --locked pytest tests/bare $(ARGS)
+
+test-engines: ## the kit on Docker 28 and 29, each in a container (ENGINE=28, 29 or all; TESTS=few as in CI)
+	@$(READY) env ENGINE=$(or $(ENGINE),all) ENGINE_TESTS=$(or $(TESTS),all) \
+		uv run --project scripts --locked pytest tests/engines $(ARGS)
 
 bench: ## how fast it is, side by side with a plain script (ARGS="--only G5 --pairs 3")
 	@$(READY) uv run --project scripts --locked --no-dev python benchmarks/run.py $(ARGS)

@@ -6,8 +6,8 @@ import os
 import signal
 from collections.abc import Iterator
 
-import bare
 import pytest
+from bare import Machine, bare_machine
 
 SUITES = {"bookworm": ["bookworm"], "trixie": ["trixie"], "both": ["bookworm", "trixie"]}
 
@@ -26,7 +26,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="module")
-def machine(suite: str) -> Iterator[bare.Machine]:
+def machine(suite: str) -> Iterator[Machine]:
     """One machine for the tests of a module, which use it one after the other as its user would."""
-    with bare.machine(suite) as made:
+    with bare_machine(suite) as made:
         yield made

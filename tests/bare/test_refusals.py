@@ -6,14 +6,13 @@ import re
 import subprocess
 from collections.abc import Iterator
 
-import bare
 import pytest
-from bare import Machine
+from bare import Machine, bare_machine
 
 
 @pytest.fixture(scope="module")
 def unprivileged(suite: str) -> Iterator[Machine]:
-    with bare.machine(suite, privileged=False) as made:
+    with bare_machine(suite, privileged=False) as made:
         yield made
 
 

@@ -6,17 +6,9 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from leg import Leg
+from leg import RUNNER, SET_UP, Leg
 
-RUNNER = {
-    "GITHUB_ACTIONS": "true",
-    "GITHUB_REPOSITORY": "acme/shop",
-    "GITHUB_PATH": "/tmp/runner/path",
-    "RUNNER_ENVIRONMENT": "github-hosted",
-    "RUNNER_TEMP": "/tmp/runner",
-}
 SETTINGS = {"exec-opts": ["native.cgroupdriver=cgroupfs"], "cgroup-parent": "/actions_job"}  # a hosted runner's own
-SET_UP = "mkdir -p /tmp/runner && python3 .github/actions/setup/setup.py"
 SLIPWAY = 'PATH="$(paste -sd: /tmp/runner/path):$PATH" slipway'
 
 

@@ -4,12 +4,15 @@ import hashlib
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+FORBIDDEN = b'{"errors": [{"code": "DENIED", "message": "permission_denied: write_package"}]}'
+
 
 class FakeRegistry:
     """Listens on 127.0.0.1 until `end`.
 
     fault: "gone" breaks every connection once a push has begun, and refuses new ones; "frozen" accepts uploads and
-    never answers; "deaf" never answers anything but /v2/; "liar" takes all and names another digest.
+    never answers; "forbids" answers uploads as ghcr.io does a token without `packages: write`; "deaf" never answers
+    anything but /v2/; "liar" takes all and names another digest.
     """
 
     def __init__(self, fault: str):
@@ -45,6 +48,8 @@ class FakeRegistry:
                     return
                 if outer.fault == "frozen":
                     outer._free.wait(60)
+                if outer.fault == "forbids":
+                    return self._answer(403, {"Content-Type": "application/json"}, FORBIDDEN)
                 self._answer(202, {"Location": f"{self.path}session"})
 
             def do_PATCH(self) -> None:
@@ -67,13 +72,14 @@ class FakeRegistry:
                 self.rfile.readline()
                 return whole
 
-            def _answer(self, status: int, headers: dict[str, str] | None = None) -> None:
+            def _answer(self, status: int, headers: dict[str, str] | None = None, body: bytes = b"") -> None:
                 try:
                     self.send_response(status)
                     for name, value in (headers or {}).items():
                         self.send_header(name, value)
-                    self.send_header("Content-Length", "0")
+                    self.send_header("Content-Length", str(len(body)))
                     self.end_headers()
+                    self.wfile.write(body)
                 except OSError:
                     self.close_connection = True
 

@@ -15,7 +15,7 @@ from slipway import config
 from slipway.doctor.check import Check
 from slipway.errors import SlipwayError
 from slipway.image.reference import repository, slug
-from slipway.tools import docker, git, http, images, provision
+from slipway.tools import buildx, docker, git, http, images, provision
 from slipway.tools.database import REPOSITORIES
 
 FREE_GIGABYTES = 5.0
@@ -39,7 +39,8 @@ async def _engine() -> list[Check]:
     except SlipwayError as error:
         what, *mend = re.split(r"\.\s", str(error), maxsplit=1)
         return [Check("engine", "missing", what, *mend or ["https://docs.docker.com/engine/install/"])]
-    checks = "" if found.checks else "; too old for BuildKit's checks, hadolint carries that gate"
+    known = await buildx.knows_checks()
+    checks = "" if known else "; too old for BuildKit's checks, hadolint carries that gate"
     return [
         Check("engine", "ok", f"Docker {found.version}, containerd image store, {found.architecture}"),
         Check("buildx", "ok", f"{found.buildx}{checks}"),

@@ -19,7 +19,9 @@ import pytest
 
 def _compose(project: str, file: str, *args: str) -> "subprocess.CompletedProcess[str]":
     command = ["docker", "compose", "--ansi", "never", "--file", file, "--project-name", project, *args]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    # Compose 2.40 makes a URL of the folder that it is started in, and cannot read a `%` there.
+    folder = os.sep if "%" in str(Path.cwd()) else None
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
 
 
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:

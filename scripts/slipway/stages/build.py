@@ -119,7 +119,6 @@ async def run(context: Context) -> Outcome:
         return timed_out(f"the build took longer than {settings.timeout} and was ended", mend="raise [build] timeout")
     if not done.ok:
         why = given.hide(buildx.explain(done, progress.other))
-        shutil.rmtree(layout_folder(context) / "ingest", ignore_errors=True)  # half a blob, where the disk was full
         if "no space left on device" in why:
             raise NotReady(f"no room for the image ({why}). Free some where {context.state} lies, then run again.")
         if not await docker.answers():
@@ -152,11 +151,16 @@ async def _bake(context: Context, progress: Progress, given: Secrets) -> tuple[F
     if cache:
         layer_cache.seed(cache, folder)
     for last in (False, True):
-        done = await buildx.bake(
-            source(context), app_target(context),
-            f'output=type=oci,"dest={folder}",tar=false', *certificates(), *_platform(context), *_cache(context, cache),
-            secrets=given, metadata=metadata, progress=progress, timeout=seconds(context.settings.build.timeout),
-        )  # fmt: skip
+        try:
+            done = await buildx.bake(
+                source(context), app_target(context),
+                f'output=type=oci,"dest={folder}",tar=false',
+                *certificates(), *_platform(context), *_cache(context, cache),
+                secrets=given, metadata=metadata, progress=progress, timeout=seconds(context.settings.build.timeout),
+            )  # fmt: skip
+        finally:
+            # Half a blob, where the build was ended or the disk was full: newer buildx leaves it.
+            shutil.rmtree(folder / "ingest", ignore_errors=True)
         if not done.ok and cache and not done.timed_out and not layer_cache.whole(cache):
             context.doing("building again: the layer cache is damaged")
             shutil.rmtree(folder, ignore_errors=True)

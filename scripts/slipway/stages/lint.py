@@ -7,7 +7,7 @@ from pathlib import Path
 
 from slipway.errors import NotReady, SlipwayError
 from slipway.image import context as build_context
-from slipway.policy import bar
+from slipway.policy import bar, twins
 from slipway.policy import compose as compose_rules
 from slipway.policy.finding import Finding, Severity
 from slipway.stages.base import Context, Outcome, Stage, failed
@@ -54,15 +54,14 @@ async def run(context: Context) -> Outcome:
             mend="write one, or name it: [build] dockerfile in slipway.toml",
         )
     files, workflows = _compose_files(context), default_files(context.root)
-    results = await process.together(
-        *[_hadolint(context, name) for name in recipes],
+    checks, *results = await process.together(
         _checks(context),
+        *[_hadolint(context, name) for name in recipes],
         asyncio.to_thread(_workflows, context.root, workflows),
         asyncio.to_thread(_bar, context, recipes),
         *[_compose(context, f) for f in files],
     )
-    findings = [finding for found in results for finding in found]
-    checks = "" if context.engine and context.engine.checks else " · BuildKit checks need buildx 0.15"
+    findings = twins.merge(finding for found in (*results, checks or []) for finding in found)
     stopping = [f for f in findings if f.stops]
     if stopping:
         count, first = len(stopping), stopping[0]
@@ -72,7 +71,9 @@ async def run(context: Context) -> Outcome:
     number = len(recipes) + len(files) + len(workflows) - unread
     without = f" · {unread} compose files unread: no docker compose" if unread else ""
     listed = f" · {len(findings)} listed, none stops" if findings else ""
-    return Outcome("passed", f"{number} file{'s' * (number != 1)} clean{listed}{checks}{without}", tuple(findings))
+    why = "which this builder does not know" if context.engine else "which need an engine"
+    unchecked = f" · without BuildKit's checks, {why}" if checks is None else ""
+    return Outcome("passed", f"{number} file{'s' * (number != 1)} clean{listed}{unchecked}{without}", tuple(findings))
 
 
 async def _hadolint(context: Context, name: str) -> list[Finding]:
@@ -94,10 +95,10 @@ async def _hadolint(context: Context, name: str) -> list[Finding]:
     ]
 
 
-async def _checks(context: Context) -> list[Finding]:
-    """BuildKit's own checks, where buildx knows them."""
-    if not (context.engine and context.engine.checks):
-        return []
+async def _checks(context: Context) -> list[Finding] | None:
+    """BuildKit's own checks, where there is a builder that knows them."""
+    if not context.engine:
+        return None
     return await buildx.check(context.root, context.root / context.settings.build.dockerfile, context.log)
 
 

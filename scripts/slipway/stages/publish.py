@@ -7,6 +7,7 @@ from slipway.stages.base import Context, Outcome, Stage, failed
 from slipway.tools import registry
 from slipway.tools.docker import docker, project_id
 from slipway.tools.process import together
+from slipway.tools.remote import push_failed
 
 
 def local(context: Context) -> bool:
@@ -78,8 +79,7 @@ async def _push(context: Context, name: str) -> None:
     tagged = await docker("tag", context.reference, target)
     done = await docker("push", "--quiet", target, timeout=600, log=context.log) if tagged.ok else tagged
     if not done.ok:
-        why = "it took too long" if done.timed_out else done.last_line()
-        raise NotReady(f"the push to {context.repository.host} failed: {why}. No tag was moved; run again.")
+        raise push_failed(context.repository, done)
 
 
 STAGE = Stage("publish", ("lint", "test", "build", "scan", "integration"), run, prepare=prepare)

@@ -14,6 +14,11 @@ from slipway.tools.build_secrets import Secrets
 from slipway.tools.docker import docker
 from slipway.tools.process import Finished
 
+# Since 0.20 buildx asks before a bake file reads or writes outside its own folder, as ours does: the layout, the layer
+# cache and the certificates lie elsewhere. What a run may read is the project's own decision (its bake file and
+# slipway.toml), and nobody sits at a runner to answer. This is buildx's documented way to switch the question off.
+ALLOWED = {"BUILDX_BAKE_ENTITLEMENTS_FS": "0"}
+
 
 @dataclass(frozen=True)
 class Bake:
@@ -32,7 +37,7 @@ class Bake:
         """What bake understood: target → settings. Bake ignores unknown keys silently, so this is what counts."""
         done = await docker(
             "buildx", "bake", *self.source(), "--print", *targets,
-            cwd=self.root, env=self.variables, stdin=self.definition or None,
+            cwd=self.root, env=ALLOWED | dict(self.variables), stdin=self.definition or None,
         )  # fmt: skip
         if not done.ok:
             raise SlipwayError(explain(done))
@@ -49,7 +54,8 @@ class Progress:
     steps: set[str] = field(default_factory=set)
     cached: set[str] = field(default_factory=set)
     other: list[str] = field(default_factory=list)
-    _names: dict[str, str] = field(default_factory=dict)
+    _done: set[str] = field(default_factory=set)
+    _begun: dict[str, bytes] = field(default_factory=dict)  # step -> the line that it has not ended yet
     _object: list[str] = field(default_factory=list)
 
     def line(self, line: str) -> None:
@@ -76,20 +82,40 @@ class Progress:
     def _take(self, event: dict[str, Any]) -> None:
         for vertex in event.get("vertexes") or []:
             digest, name = vertex.get("digest", ""), vertex.get("name", "")
-            if digest not in self._names:
-                self._names[digest] = name
             if name.startswith("[") and "[internal]" not in name:
                 self.steps.add(digest)
                 if vertex.get("cached"):
                     self.cached.add(digest)
             if vertex.get("error"):
-                self._write(f"{name}: {vertex['error']}\n")
+                self._end(digest, f"{name}: {vertex['error']}")
             elif vertex.get("completed"):
-                self._write(f"{name}{' CACHED' if vertex.get('cached') else ''}\n")
+                self._end(digest, f"{name}{' CACHED' if vertex.get('cached') else ''}")
             elif vertex.get("started") and "[internal]" not in name:
                 self.doing(self.hide(name))
         for entry in event.get("logs") or []:
-            self._write(base64.b64decode(entry.get("data", "")).decode(errors="replace"))
+            self._take_output(entry.get("vertex", ""), base64.b64decode(entry.get("data", "")))
+
+    def _end(self, step: str, line: str) -> None:
+        """Write the line of a step that ended. BuildKit 0.25 and later say it again for each stage that uses it."""
+        if begun := self._begun.pop(step, b""):
+            self._write(begun.decode(errors="replace") + "\n")
+        if step not in self._done:
+            self._done.add(step)
+            self._write(line + "\n")
+
+    def _take_output(self, step: str, data: bytes) -> None:
+        """Write what a step printed by whole lines: it comes in pieces, and a secret may be cut by the end of one."""
+        whole, newline, rest = (self._begun.pop(step, b"") + data).rpartition(b"\n")
+        if newline:
+            self._write((whole + newline).decode(errors="replace"))
+        if rest:
+            self._begun[step] = rest
+
+    def rest(self) -> None:
+        """Write what steps had printed of lines that they never ended."""
+        while self._begun:
+            _, data = self._begun.popitem()
+            self._write(data.decode(errors="replace") + "\n")
 
     def _write(self, text: str) -> None:
         try:
@@ -119,12 +145,15 @@ async def bake(
     if metadata:
         metadata.unlink(missing_ok=True)
         options += ["--metadata-file", str(metadata)]
-    return await docker(
-        "buildx", "bake", *source.source(), "--progress=rawjson", "--provenance=false", "--sbom=false",
-        *options, target,
-        cwd=source.root, env={**source.variables, **secrets.environment()}, stdin=source.definition or None,
-        on_line=progress.line, timeout=timeout,
-    )  # fmt: skip
+    try:
+        return await docker(
+            "buildx", "bake", *source.source(), "--progress=rawjson", "--provenance=false", "--sbom=false",
+            *options, target,
+            cwd=source.root, env=ALLOWED | dict(source.variables) | secrets.environment(),
+            stdin=source.definition or None, on_line=progress.line, timeout=timeout,
+        )  # fmt: skip
+    finally:
+        progress.rest()
 
 
 def explain(done: Finished, other: list[str] | None = None) -> str:
@@ -139,13 +168,25 @@ def explain(done: Finished, other: list[str] | None = None) -> str:
     return next((line.strip() for line in reversed(lines) if line.strip()), done.last_line())
 
 
-async def check(root: Path, dockerfile: Path, log: Path) -> list[Finding]:
-    """BuildKit's own checks of a Dockerfile (buildx 0.15 and later)."""
+# What is said where the checks are not known: by buildx before 0.15, and by an engine whose BuildKit is older than its
+# buildx (a hosted one would fetch a newer Dockerfile frontend, where a registry is in reach).
+_NO_CHECKS = ("unknown flag: --call", "unsupported request frontend.lint")
+
+
+async def knows_checks() -> bool:
+    """Whether buildx knows BuildKit's own checks. Asked of buildx: one that was built by hand has no version."""
+    return "--call" in (await docker("buildx", "build", "--help")).out
+
+
+async def check(root: Path, dockerfile: Path, log: Path) -> list[Finding] | None:
+    """Return what BuildKit's own checks find in a Dockerfile, or None where buildx or the engine does not know them."""
     done = await docker(
         # Given from outside, the configuration of the checks beats a `# check=skip=…` of the Dockerfile.
         "buildx", "build", "--call", "check,format=json", "--build-arg", "BUILDKIT_DOCKERFILE_CHECK=error=false",
         "--file", dockerfile, ".", cwd=root, timeout=120, log=log,
     )  # fmt: skip
+    if not done.ok and any(words in done.err for words in _NO_CHECKS):
+        return None
     try:
         warnings = json.loads(done.out).get("warnings") or []
     except ValueError as error:

@@ -22,15 +22,30 @@ async def config(root: Path, file: str, variables: Mapping[str, str]) -> dict[st
             though compose only warns of it.
     """
     done = await docker(
-        "compose", "--file", file, "--project-name", "slipway-lint", "config", "--format", "json",
-        cwd=root, env={**variables, "SLIPWAY_IMAGE": PLACEHOLDER},
+        "compose", "--file", root / file, "--project-name", "slipway-lint", "config", "--format", "json",
+        cwd=folder(root), env={**variables, "SLIPWAY_IMAGE": PLACEHOLDER},
     )  # fmt: skip
     if not done.ok:
-        raise SlipwayError(reason(done))
+        raise SlipwayError(mistake(done))
     unset = [line for line in done.err.splitlines() if "variable is not set" in line]
     if unset:
         raise SlipwayError(unset[0].partition("msg=")[2].strip('"\\ ') or unset[0])
     return dict(json.loads(done.out))
+
+
+def folder(root: Path) -> Path:
+    """Return the folder in which compose is started: the project's, where compose can make a URL of it. Compose 2.40
+    looks for its own schema at such a URL, and a `%` in it is no escape ("error in parsing compose-spec.json")."""
+    return Path(root.anchor) if "%" in os.fspath(root) else root
+
+
+def mistake(done: Finished) -> str:
+    """Return what compose says of an invalid file, on one line: it has the heading on the first line, the cause below.
+    Compose's own log lines (`time="…" level=…`) are left out."""
+    if done.timed_out:
+        return reason(done)
+    lines = [line.strip() for line in done.err.splitlines() if line.strip() and not line.startswith("time=")]
+    return " ".join(lines) or reason(done)
 
 
 def reason(done: Finished) -> str:
@@ -74,11 +89,11 @@ class Project:
     doing: Callable[[str], None] = lambda _: None
 
     async def __call__(self, *args: str, timeout: float = 60) -> Finished:
-        source = self.file or "-"
+        source = str(self.root / self.file) if self.file else "-"
         return await docker(
             "compose", "--ansi", "never", "--progress", "plain", "--file", source, "--project-name", self.name,
             "--project-directory", os.fspath(self.root), *args,
-            cwd=self.root, env=self.variables, stdin=self.model or None, timeout=timeout, log=self.log,
+            cwd=folder(self.root), env=self.variables, stdin=self.model or None, timeout=timeout, log=self.log,
             on_line=Pulls(self.doing),
         )  # fmt: skip
 

@@ -26,22 +26,12 @@ CALL_SECONDS = 60.0
 class Engine:
     """An engine that answers and can do what Slipway relies on."""
 
-    version: str
+    version: str  # as it says; where that is no number (an engine built by hand), the API that it speaks: API 1.56
     containerd_store: bool
     architecture: str  # as in a platform: amd64, arm64
     buildx: str
     compose: str
     identity: str  # of the daemon: another engine holds other images
-
-    @property
-    def checks(self) -> bool:
-        """Whether BuildKit's own Dockerfile checks can be asked for (buildx 0.15 and later)."""
-        return _version(self.buildx) >= (0, 15)
-
-
-def _version(text: str) -> tuple[int, ...]:
-    numbers = text.lstrip("v").split("+")[0].split("-")[0].split(".")
-    return tuple(int(n) for n in numbers if n.isdigit())
 
 
 async def docker(*args: str | Path, timeout: float = CALL_SECONDS, **options: Any) -> Finished:
@@ -83,7 +73,7 @@ async def engine() -> Engine:
     plugins = {p.get("Name"): p for p in (info.get("ClientInfo") or {}).get("Plugins") or []}
     machine = str(info.get("Architecture", ""))
     found = Engine(
-        version=info["ServerVersion"],
+        version=await _version(info["ServerVersion"]),
         containerd_store=["driver-type", "io.containerd.snapshotter.v1"] in (info.get("DriverStatus") or []),
         architecture={"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine),
         buildx=_plugin(plugins, "buildx", "docker-buildx-plugin or docker-buildx"),
@@ -93,6 +83,15 @@ async def engine() -> Engine:
     if not found.containerd_store:
         raise NotReady(_no_store())
     return found
+
+
+async def _version(said: str) -> str:
+    """Return the engine's version; an engine that was not built by its makers calls itself anything
+    (`library-import`, `dev`), and is told by its API instead."""
+    if said[:1].isdigit():
+        return said
+    api = (await docker("version", "--format", "{{.Server.APIVersion}}", timeout=PREFLIGHT_SECONDS)).out.strip()
+    return f"API {api}" if api[:1].isdigit() else said
 
 
 async def answers() -> bool:

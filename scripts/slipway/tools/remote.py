@@ -1,6 +1,7 @@
 """Registries anywhere, by docker's own client and its credentials: read a digest, push, put an index together."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from slipway.tools.docker import docker
 from slipway.tools.process import Finished
 
 PUSH_SECONDS = 1200.0
+# A registry's refusal, in the words of Docker 26 (the status of a request), of 28 and later (the registry's own), and
+# of a server of tokens. Trying again does not help.
+REFUSED = re.compile(r"(?i)403 forbidden|denied|unauthorized|insufficient_scope")
 CREATED = "org.opencontainers.image.created"  # label: when the commit of an image was made, RFC 3339
 
 
@@ -78,10 +82,20 @@ async def push(repository: Repository, digest_: str, name: str, log: Path, envir
         await docker("push", "--quiet", target, timeout=PUSH_SECONDS, log=log, env=environment) if tagged.ok else tagged
     )
     if not done.ok:
-        raise NotReady(f"the push to {repository.host} failed: {_why(done)}. No tag was moved; run again.")
+        raise push_failed(repository, done)
     found = await digest(repository, name, environment)
     if found != digest_:
         raise NotReady(f"{repository.host} holds {found or 'nothing'} where {digest_} was pushed. No tag was moved.")
+
+
+def push_failed(repository: Repository, done: Finished) -> NotReady:
+    """Return what to raise after a failed push: whether the registry refused it, or it may be tried again."""
+    if REFUSED.search(done.err):
+        return NotReady(
+            f"{repository.host} refuses the push to {repository.path}: {_why(done)}. No tag was moved.\n"
+            "In a workflow the job needs `permissions: packages: write`; any other login, the right to push there."
+        )
+    return NotReady(f"the push to {repository.host} failed: {_why(done)}. No tag was moved; run again.")
 
 
 async def point(repository: Repository, name: str, digests: Sequence[str], environment: Mapping[str, str]) -> str:

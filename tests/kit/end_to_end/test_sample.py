@@ -11,8 +11,13 @@ from pathlib import Path
 import pytest
 from support import REPOSITORY, Project, docker
 
+from slipway.tools.buildx import ALLOWED
+
 pytestmark = pytest.mark.engine
-WITHOUT = (".*", "scripts", "benchmarks", "docs", "kit", "bare", "secrets", "instance", "__pycache__", "node_modules")
+WITHOUT = (
+    ".*", "scripts", "benchmarks", "docs", "kit", "bare", "engines", "machines", "secrets", "instance", "__pycache__",
+    "node_modules",
+)  # fmt: skip
 
 
 def sample(project: Callable[..., Project]) -> Project:
@@ -53,7 +58,7 @@ def test_the_whole_chain(project: Callable[..., Project], base_images: dict[str,
         ["docker", "buildx", "bake", "--file", "docker-bake.hcl", "--no-cache", "--provenance=false", *secret,
          "--set", f"app.output=type=oci,dest={tmp_path}/layout,tar=false", "--metadata-file", metadata, "app"],
         cwd=shop.root, capture_output=True, text=True, timeout=400, check=False,
-        env=shop.environment | base_images | {"COMMIT": version},
+        env=shop.environment | base_images | ALLOWED | {"COMMIT": version},
     )  # fmt: skip
     assert built.returncode == 0, built.stderr
     assert json.loads(metadata.read_text())["app"]["containerimage.digest"] == digest

@@ -65,11 +65,12 @@ def test_an_engine_that_lacks_a_layer_gets_them_all(
 
 
 def test_checks_that_this_builder_does_not_know_are_not_claimed(project: Callable[..., Project]) -> None:
-    """Before 0.15 `buildx build --check` is an unknown flag, and `# check=error=true` a comment."""
+    """Before 0.15 `buildx build --call` is an unknown flag, and `# check=error=true` a comment."""
     known = docker("buildx", "build", "--help").stdout
     done = project().run("lint")
     assert done.code == 0, done.text
-    assert ("BuildKit checks need buildx 0.15" in done.stage("lint")["reason"]) is ("--check" not in known)
+    without = "without BuildKit's checks, which this builder does not know"
+    assert (without in done.stage("lint")["reason"]) is ("--call" not in known)
 
 
 def test_compose_watch_could_write_into_the_development_container() -> None:

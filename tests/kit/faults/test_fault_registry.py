@@ -43,6 +43,17 @@ def test_gone_in_the_middle_of_a_push(project: Callable[..., Project], registry:
     assert shop.services() == {}
 
 
+def test_refuses_the_push(project: Callable[..., Project], registry: Callable[[str], FakeRegistry]) -> None:
+    """Each engine says it in words of its own; to try again would not help."""
+    strict = registry("forbids")
+    done = pointed(project, strict).run(*ONLY)
+    assert done.code == 3, done.text
+    reason = done.stage("publish")["reason"]
+    assert f"localhost:{strict.port} refuses the push to shop" in reason and "run again" not in reason
+    assert "packages: write" in done.text
+    assert strict.tags == {}
+
+
 def test_never_answers(project: Callable[..., Project], registry: Callable[[str], FakeRegistry]) -> None:
     deaf = registry("deaf")
     shop = pointed(project, deaf)

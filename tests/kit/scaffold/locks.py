@@ -37,7 +37,9 @@ def write(root: Path, tool: str, main: list[str], dev: list[str]) -> None:
     packages = {p["name"]: p for p in tomllib.loads((scratch / "uv.lock").read_text())["package"]}
     own = packages.pop("x")
     shipped = _closure(packages, own["dependencies"])
-    content = run(root, "uvx", "--quiet", "--from", f"{tool}=={PINS[tool]}", "python", "-c", HASH[tool]).strip()
+    # Not `uvx`: the set-up puts `uv` alone on PATH.
+    words = ("--quiet", "--from", f"{tool}=={PINS[tool]}", "python", "-c", HASH[tool])
+    content = run(root, "uv", "tool", "run", *words).strip()
     text = "".join(
         _entry(tool, package, NAMES[tool][0 if name in shipped else 1])
         for name, package in packages.items()

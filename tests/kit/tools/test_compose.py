@@ -10,7 +10,8 @@ from support import docker, free_port, until
 
 from slipway.errors import NotReady
 from slipway.tools import registry
-from slipway.tools.compose import Project, Pulls
+from slipway.tools.compose import Project, Pulls, folder, mistake
+from slipway.tools.process import Finished
 
 
 def said(*lines: str) -> list[str]:
@@ -35,6 +36,40 @@ def test_as_compose_says_it_since_version_5() -> None:
 
 def test_one_that_cannot_be_pulled() -> None:
     assert said(" db Pulling", " db Error pull access denied for x") == ["pulling db", "starting what was pulled"]
+
+
+WARNING = 'time="2026-11-30T21:38:36Z" level=warning msg="the attribute `version` is obsolete"\n'
+
+
+@pytest.mark.parametrize(
+    ("err", "said"),
+    [
+        (
+            "decoding failed due to the following error(s):\n\n'services[web].healthcheck.interval' time: invalid"
+            ' duration "banana"\n',
+            "decoding failed due to the following error(s): 'services[web].healthcheck.interval' time: invalid"
+            ' duration "banana"',
+        ),
+        (
+            "invalid interpolation format for services.web.environment.A.\nYou may need to escape any $ with another"
+            " $.\n${X\n",
+            "invalid interpolation format for services.web.environment.A. You may need to escape any $ with another"
+            " $. ${X",
+        ),
+        (WARNING + "services.web.image must be a string\n", "services.web.image must be a string"),
+        (WARNING, WARNING.strip()),
+        ("", "docker ended with 1 and said nothing"),
+    ],
+    ids=["compose 2.40", "interpolation", "after a warning", "a warning alone", "nothing"],
+)
+def test_what_is_wrong_with_a_file(err: str, said: str) -> None:
+    """Compose answers in several lines; the cause is in the last of them as often as in the first."""
+    assert mistake(Finished(("docker",), 1, "", err)) == said
+
+
+def test_a_folder_that_is_no_url(tmp_path: Path) -> None:
+    assert folder(tmp_path / "a b") == tmp_path / "a b"
+    assert folder(tmp_path / "100 %s") == Path("/")
 
 
 @pytest.fixture

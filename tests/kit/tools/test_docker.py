@@ -122,19 +122,19 @@ def test_on_a_runner_the_first_look_may_take_longer(on_path: Program, monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("version", "checks"),
+    ("said", "api", "shown"),
     [
-        ("v0.13.1", False),
-        ("v0.14.9", False),
-        ("v0.15.0", True),
-        ("0.15.0-rc1", True),
-        ("v1.0.0+ds1", True),
-        ("0.9.1+ds-1", False),
-        ("", False),
+        ("28.5.2+dfsg4", "never asked", "28.5.2+dfsg4"),
+        ("library-import", "1.56", "API 1.56"),
+        ("dev", "1.45", "API 1.45"),
+        ("library-import", "", "library-import"),
     ],
 )
-def test_which_buildx_knows_the_checks(version: str, checks: bool) -> None:
-    assert Engine("", True, "amd64", version, "", "").checks is checks
+def test_an_engine_whose_version_is_no_number(on_path: Program, said: str, api: str, shown: str) -> None:
+    """As one that was built by `go install`: it is told by the API that it speaks."""
+    info = json.dumps(INFO | {"ServerVersion": said})
+    on_path("docker", f"print({api!r} if sys.argv[1] == 'version' else {info!r})")
+    assert asyncio.run(docker.engine()).version == shown
 
 
 def test_two_checkouts_of_one_name_are_two_projects(tmp_path: Path) -> None:

@@ -29,6 +29,10 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slip
 GO_MODULES = {
     "act": "github.com/nektos/act@v0.2.89",
     "actionlint": "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12",
+    # Docker 29, for tests/engines: neither Debian nor GitHub's Go modules have a release by that name.
+    "dockerd": "github.com/moby/moby/v2/cmd/dockerd@v2.0.0-beta.24",
+    "docker-buildx": "github.com/docker/buildx/cmd/buildx@v0.38.2",
+    "docker-compose": "github.com/docker/compose/v5/cmd@v5.5.1",  # the newest that the Go below builds
 }
 SCHEMA_PACKAGE = "@microsoft/jest-sarif@1.0.0-beta.0"
 SCHEMA_SHA256 = "2d99159ae54a3eea97f81781cff48780548657c35949f4b7f25e99a2ba4de4f8"
@@ -50,18 +54,19 @@ def need(get, *args):
 
 
 def go_tool(name: str) -> Path:
-    """The binary of a Go module at its pinned version, compiled on first use (about a minute)."""
+    """The binary of a Go module at its pinned version, compiled on first use (a minute; those of Docker up to ten)."""
     module = GO_MODULES[name]
     folder = CACHE / f"{name}-{module.rpartition('@v')[2]}"
     if not (folder / name).exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         # Compiled aside and moved, so that neither an interruption nor a second run leaves half a tool.
         with tempfile.TemporaryDirectory(dir=CACHE) as aside:
-            _run(
-                f"{name} {module}",
-                [_go(), "install", module],
-                {"GOBIN": aside, "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local"},
-            )
+            # Without cgo it runs on every Linux, whatever C library this machine has.
+            environment = {"GOFLAGS": "-mod=mod -buildvcs=false", "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
+            # In a module of our own: `go install` refuses a module that excludes versions, as compose's does.
+            words = [("mod", "init", "tools"), ("get", module), ("build", "-o", name, module.partition("@")[0])]
+            for line in words:
+                _run(f"{name} {module}", [_go(), "-C", aside, *line], environment, seconds=1800)
             folder.mkdir(exist_ok=True)
             (Path(aside) / name).replace(folder / name)
     return folder / name
@@ -163,10 +168,10 @@ def registry_program() -> str:
     return found
 
 
-def _run(what: str, command: list[str], environment: dict[str, str]) -> None:
+def _run(what: str, command: list[str], environment: dict[str, str], seconds: float = 600) -> None:
     try:
         done = subprocess.run(
-            command, env=os.environ | environment, capture_output=True, text=True, timeout=600, check=False
+            command, env=os.environ | environment, capture_output=True, text=True, timeout=seconds, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Missing(f"{what} cannot be provided: {error}") from None
