@@ -10,6 +10,7 @@ import click
 from slipway import __version__, look
 from slipway.adopt import init, update
 from slipway.ci import ci
+from slipway.ci.publish import COMMANDS
 from slipway.db import db
 from slipway.delivery import credentials, deploy, hidden, preview, promote, rollback, status
 from slipway.errors import ExitCode, SlipwayError, UsageError
@@ -268,6 +269,8 @@ def doctor(as_json: bool, directory: Path) -> None:
 main.add_command(init)
 main.add_command(update)
 main.add_command(ci)
+for step in COMMANDS:
+    ci.add_command(step)
 main.add_command(db)
 for command in (deploy, preview, promote, rollback, status, look.report, look.runs):
     main.add_command(command)

@@ -188,17 +188,23 @@ def preview(
     """
     from slipway import config, github
     from slipway.errors import UsageError
-    from slipway.github import files
+    from slipway.github import commands, files
     from slipway.pipeline import preview as previews
     from slipway.stages.base import Delivery
 
-    number = pull_request or github.event().number
+    event, secrets = github.event(), credentials()
+    if github.on_runner() and github.without_secrets(event) and not secrets:
+        said = "No preview: this run gets no secrets. For Dependabot, store the API key as a Dependabot secret too."
+        click.echo(commands.annotation("notice", said, title="preview"))
+        files.outputs({"result": "", "status": "skipped"})
+        return
+    number = pull_request or event.number
     if not number:
         raise UsageError("which pull request? Name it: --pull-request 12.")
     root = directory.resolve()
     settings = config.load(root)
     # Every push may bring another history: an older commit is not a step back.
-    delivery = Delivery(provenance, True, rollback, credentials=credentials(), preview=number)
+    delivery = Delivery(provenance, True, rollback, credentials=secrets, preview=number)
     if not remove:
         _deploy(root, settings, environment, reference, delivery, as_json)  # and end
     result = asyncio.run(previews.remove(root, settings, environment, delivery))

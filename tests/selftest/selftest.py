@@ -172,7 +172,7 @@ def _analysed(job: Any, api: Api) -> str:
     ours = [
         one
         for one in listed
-        if (one["category"].strip("/"), one["commit_sha"]) == ("slipway", os.environ["GITHUB_SHA"])
+        if one["category"].startswith("slipway/") and one["commit_sha"] == os.environ["GITHUB_SHA"]
         and moment(one["created_at"]) >= moment(job["started_at"])
     ]
     return (ours[0]["error"] or "") if ours else "there is no analysis of this commit from this run"

@@ -49,7 +49,7 @@ async def examine(root: Path) -> list[Check]:
         _tried(_token(name)),
         _tried(_known_secrets(name, secrets, environments)),
         _tried(_known_environments(name, environments)),
-        _tried(_branch(name, branch)),
+        _tried(_branch(name, branch, queued=any(_answers_queue(path) for path in files))),
         _tried(_tags(name)),
     )
     return [*found, *(one for answer in answers for one in answer)]
@@ -232,7 +232,11 @@ async def _known_environments(name: str, environments: Mapping[str, str]) -> lis
     return found
 
 
-async def _branch(name: str, branch: str) -> list[Check]:
+def _answers_queue(path: Path) -> bool:
+    return re.search(r"\bmerge_group\b", path.read_text(encoding="utf-8", errors="replace")) is not None
+
+
+async def _branch(name: str, branch: str, *, queued: bool) -> list[Check]:
     path = quote(branch, safe="")
     rules = await _ask(f"repos/{name}/rules/branches/{path}") or []
     kinds = {str(rule.get("type")) for rule in rules}
@@ -251,6 +255,9 @@ async def _branch(name: str, branch: str) -> list[Check]:
     if not any(context.endswith(REQUIRED) or context == REQUIRED for context in contexts):
         says = f"{branch} does not require the check `{REQUIRED}`: what is red can be merged"
         return [Check("branch", "warning", says, f"{place}: require status checks → {REQUIRED}")]
+    if "merge_queue" in kinds and not queued:
+        says = f"{branch} has a merge queue, and no workflow has `merge_group`: its required check never reports"
+        return [Check("branch", "missing", says, "add `merge_group: {}` to `on:` of the workflow that verifies")]
     return [Check("branch", "ok", f"{branch} is protected and requires {REQUIRED}")]
 
 

@@ -3,9 +3,12 @@
 import getpass
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from slipway.errors import UsageError
 
 JOB_TOKEN = "GITHUB_TOKEN"  # the secret that every job has without anybody making it
 
@@ -27,27 +30,51 @@ class Event:
     name: str  # push, pull_request, workflow_dispatch …
     repository: str  # owner/name
     ref: str  # refs/heads/main, refs/pull/7/merge, refs/tags/v1.2.3
-    sha: str  # of the ref: for a pull request the merge commit
-    default_branch: str
-    head_sha: str  # of the pull request's own branch; else `sha`
-    number: int  # of the pull request; else 0
-    fork: bool  # the pull request comes from another repository
+    sha: str  # of the commit that runs: for a pull request the merge commit, for a tag the commit that it names
+    default_branch: str  # empty: unknown
+    head_sha: str  # of the pull request's own branch; otherwise `sha`; empty: unknown
+    number: int  # of the pull request; otherwise 0
+    fork: bool  # the pull request comes from another repository, or does not say from where
+    private: bool | None = None  # None: unknown
 
     @property
     def of_default_branch(self) -> bool:
         """Whether what the default branch holds is run, and not a proposal (pull_request_target has its ref)."""
-        events = ("push", "schedule", "workflow_dispatch")
-        return self.name in events and self.ref == f"refs/heads/{self.default_branch}"
+        events = ("push", "schedule", "workflow_dispatch", "repository_dispatch")
+        return self.name in events and bool(self.default_branch) and self.ref == f"refs/heads/{self.default_branch}"
+
+    @property
+    def of_pull_request(self) -> bool:
+        """Whether a pull request made the workflow run."""
+        return self.name.startswith("pull_request")
+
+    @property
+    def of_merge_queue(self) -> bool:
+        """Whether a merge queue asks if its changes may be merged: a proposal, like a pull request."""
+        return self.name == "merge_group"
 
 
-def attestable(wanted: str) -> bool:
-    """Whether artifacts of this repository are to be attested (auto, always, never).
+Attest = Literal["yes", "try", "no"]
+
+
+def attesting(wanted: str, private: bool | None) -> Attest:
+    """Decide whether what is published is attested. `try`: GitHub may refuse, and the run goes on.
 
     GitHub signs for public repositories on every plan, for private ones on Enterprise Cloud alone
     (https://docs.github.com/en/actions/concepts/security/artifact-attestations).
+
+    Args:
+        wanted: auto, always or never.
+        private: None where the event does not say: those of a schedule name no repository.
+
+    Raises:
+        UsageError: `wanted` is another word.
     """
-    private = bool((_payload().get("repository") or {}).get("private"))
-    return wanted == "always" or (wanted == "auto" and not private)
+    if wanted not in ("auto", "always", "never"):
+        raise UsageError(f"provenance: {wanted!r} is not one of: auto, always, never.")
+    if wanted != "auto":
+        return "yes" if wanted == "always" else "no"
+    return "try" if private is None else "no" if private else "yes"
 
 
 def take_token() -> dict[str, str]:
@@ -60,23 +87,53 @@ def attempt() -> str:
     return f"{os.environ.get('GITHUB_RUN_ID', '0')}-{os.environ.get('GITHUB_RUN_ATTEMPT', '0')}"
 
 
+def run_attempt() -> str:
+    """Return which attempt of this run it is: 1, and one more each time that somebody re-runs it."""
+    return os.environ.get("GITHUB_RUN_ATTEMPT", "1")
+
+
 def event() -> Event:
-    """The event of this run, from its payload."""
+    """Return the event of this run. What its payload does not say is unknown, and never assumed."""
     payload = _payload()
-    pull = payload.get("pull_request") or {}
-    head, repository = pull.get("head") or {}, payload.get("repository") or {}
-    name = os.environ.get("GITHUB_REPOSITORY", "")
-    sha = os.environ.get("GITHUB_SHA", "")
+    name, ref = os.environ.get("GITHUB_EVENT_NAME", ""), os.environ.get("GITHUB_REF", "")
+    repository, sha = os.environ.get("GITHUB_REPOSITORY", ""), os.environ.get("GITHUB_SHA", "")
+    pulled, head = name.startswith("pull_request"), sha
+    if name == "push" and ref.startswith("refs/tags/"):
+        # An annotated tag is an object of its own, and not the commit that it names.
+        head = _text(payload, "head_commit", "id")
+        sha = head or sha
+    private = _at(payload, "repository", "private")
     return Event(
-        name=os.environ.get("GITHUB_EVENT_NAME", ""),
-        repository=name,
-        ref=os.environ.get("GITHUB_REF", ""),
+        name=name,
+        repository=repository,
+        ref=ref,
         sha=sha,
-        default_branch=str(repository.get("default_branch") or "main"),
-        head_sha=str(head.get("sha") or sha),
-        number=int(pull.get("number") or payload.get("number") or 0) if pull else 0,
-        fork=bool(pull) and (head.get("repo") or {}).get("full_name") != name,
+        # A schedule has no repository in its payload; it runs on the default branch alone.
+        default_branch=_text(payload, "repository", "default_branch")
+        or (ref.removeprefix("refs/heads/") if name == "schedule" else ""),
+        head_sha=_text(payload, "pull_request", "head", "sha") if pulled else head,
+        number=_number(payload, ref) if pulled else 0,
+        fork=pulled and _text(payload, "pull_request", "head", "repo", "full_name") != repository,
+        private=private if isinstance(private, bool) else None,
     )
+
+
+def _number(payload: dict[str, Any], ref: str) -> int:
+    """Return the number of the pull request; 0 where neither the payload nor the ref names it."""
+    said = _at(payload, "pull_request", "number") or _at(payload, "number")
+    found = re.fullmatch(r"refs/pull/(\d+)/\w+", ref)
+    return said if isinstance(said, int) else int(found[1]) if found else 0
+
+
+def _text(payload: dict[str, Any], *keys: str) -> str:
+    found = _at(payload, *keys)
+    return found if isinstance(found, str) else ""
+
+
+def _at(payload: Any, *keys: str) -> Any:
+    for key in keys:
+        payload = payload.get(key) if isinstance(payload, dict) else None
+    return payload
 
 
 def actor() -> str:
@@ -87,6 +144,14 @@ def actor() -> str:
         return getpass.getuser()
     except (OSError, KeyError):  # a uid without a name
         return str(os.getuid())
+
+
+def without_secrets(event: Event) -> bool:
+    """Whether GitHub gives a run no secrets of the repository: that of a fork, or one that Dependabot caused.
+
+    https://docs.github.com/en/code-security/reference/supply-chain-security/dependabot-on-actions
+    """
+    return event.of_pull_request and (event.fork or actor() == "dependabot[bot]")
 
 
 def run_url() -> str:

@@ -44,6 +44,15 @@ def place(root: Path, file: str) -> str:
     return found.relative_to(Path(top).resolve()).as_posix() if found.is_relative_to(Path(top).resolve()) else file
 
 
+def inside(root: Path) -> str:
+    """Return the folder of the project in `root` within its repository; empty where it is the repository."""
+    top = os.environ.get("GITHUB_WORKSPACE")
+    if not top or not root.resolve().is_relative_to(Path(top).resolve()):
+        return ""
+    found = root.resolve().relative_to(Path(top).resolve()).as_posix()
+    return "" if found == "." else found
+
+
 def summary_room() -> int:
     """How many bytes the job summary of this step still takes."""
     file = Path(os.environ.get("GITHUB_STEP_SUMMARY") or os.devnull)

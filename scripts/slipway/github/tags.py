@@ -22,9 +22,16 @@ def wanted(event: Event) -> list[str]:
     a release takes: so for a pull request it is `pr-7-sha-<commit>`.
 
     Raises:
-        UsageError: the ref leaves nothing that a tag may hold.
+        UsageError: the ref leaves nothing that a tag may hold, or the event publishes nothing.
     """
     before = ""
+    if event.of_merge_queue:
+        raise UsageError(
+            "a merge queue publishes nothing: the push that follows the merge does.\n"
+            "Give the job that publishes: if: github.event_name == 'push'"
+        )
+    if event.of_pull_request and not event.number:
+        raise UsageError(f"which pull request is published? Neither the event nor the ref {event.ref!r} names it.")
     if event.number:
         names, before = [f"pr-{event.number}"], f"pr-{event.number}-"
     elif event.ref.startswith("refs/tags/"):
@@ -36,7 +43,13 @@ def wanted(event: Event) -> list[str]:
 
 
 def commit(event: Event) -> str:
-    """The tag of the event's commit."""
+    """Return the tag of the event's commit.
+
+    Raises:
+        UsageError: the event does not say which commit that is.
+    """
+    if not event.head_sha:
+        raise UsageError(f"the event {event.name} names no commit for {event.ref}. Push the tag or the branch again.")
     return f"sha-{event.head_sha[:COMMIT_DIGITS]}"
 
 

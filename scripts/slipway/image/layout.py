@@ -12,6 +12,7 @@ from typing import Any
 from slipway.errors import Broken
 from slipway.image.reference import DIGEST
 
+NAME = "io.containerd.image.name"  # annotation in index.json, no part of any digest
 _NOTES = "verified.json"  # beside the layout: blobs that were hashed, by size, times and inode
 
 
@@ -26,6 +27,7 @@ class Image:
     sizes: tuple[int, ...]  # bytes, compressed, as `layers`
     config: dict[str, Any]
     manifest: bytes
+    name: str = ""  # registry/path@digest that its build gave it; empty without
 
     @property
     def size(self) -> int:
@@ -59,10 +61,22 @@ def read(layout: Path) -> Image:
             seen.check(layer)
         platform = f"{config.get('os', 'linux')}/{config.get('architecture', '')}"
         sizes = tuple(int(layer["size"]) for layer in manifest["layers"])
+        name = str((entries[0].get("annotations") or {}).get(NAME, ""))
         seen.save()
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Broken(f"the image layout {layout} is damaged: {error}. Run again with --fresh.") from error
-    return Image(digest, config_digest, platform, layers, sizes, config, raw)
+    return Image(digest, config_digest, platform, layers, sizes, config, raw, name)
+
+
+def give_name(layout: Path, name: str) -> None:
+    """Write the image's full name into the layout, for whoever publishes it without the project's settings.
+
+    BuildKit replaces the entry that it made before by its own annotation, which is left as it is.
+    """
+    index = json.loads((layout / "index.json").read_bytes())
+    entry = index["manifests"][0]
+    entry["annotations"] = {**(entry.get("annotations") or {}), NAME: name}
+    (layout / "index.json").write_text(json.dumps(index))
 
 
 class _Seen:
@@ -123,7 +137,7 @@ def archive(layout: Path, image: Image, name: str, *, layers: bool) -> bytes:
         "mediaType": json.loads(image.manifest).get("mediaType", "application/vnd.oci.image.manifest.v1+json"),
         "digest": image.digest,
         "size": len(image.manifest),
-        "annotations": {"io.containerd.image.name": name},
+        "annotations": {NAME: name},
     }
     index = json.dumps({"schemaVersion": 2, "manifests": [entry]}).encode()
     target = io.BytesIO()

@@ -6,11 +6,27 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from slipway.errors import Broken
+from slipway.errors import Broken, UsageError
 from slipway.image.layout import Image
 
 FILE = "sbom.cdx.json"  # beside the layout that it describes
+LIMIT = 16 * 1024 * 1024  # bytes that actions/attest v4 takes: MAX_SBOM_SIZE_BYTES in its src/sbom.ts
 SPDX = "sbom.spdx.json"  # the same in the other format
+
+
+def attestable(document: Any) -> bytes:
+    """Return a document as short as it can be written.
+
+    Raises:
+        UsageError: GitHub does not attest one of that size.
+    """
+    content = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    if len(content) > LIMIT:
+        raise UsageError(
+            f"the bill of materials has {len(content) / 2**20:.1f} MiB, and GitHub attests at most {LIMIT >> 20} MiB.\n"
+            "Nothing was pushed. Make the image smaller, publish fewer platforms as one, or pass `provenance: never`."
+        )
+    return content
 
 
 def merged(parts: Sequence[tuple[Path, Image]], reference: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from slipway.errors import Broken, NotReady, SlipwayError, UsageError
 from slipway.github.tags import moving
 from slipway.image import layout, sbom
 from slipway.image.layout import Image
-from slipway.image.reference import DIGEST, Repository
+from slipway.image.reference import DIGEST, Repository, by_digest
 from slipway.tools import docker, remote
 
 TECHNICAL = "slipway-"  # + the digest's first digits: what is pushed before any tag moves
@@ -22,20 +22,33 @@ TECHNICAL = "slipway-"  # + the digest's first digits: what is pushed before any
 class Published:
     """What is in the registry now."""
 
-    reference: str
+    repository: Repository
     digest: str
     platforms: tuple[str, ...]
     sbom: str  # path; empty where the artifact holds none
 
+    @property
+    def reference(self) -> str:
+        """The image by digest."""
+        return self.repository.at(self.digest)
+
 
 async def push(
-    artifacts: Path, digests: list[str], repository: Repository, environment: dict[str, str], log: Path
+    artifacts: Path,
+    digests: list[str],
+    wanted: Repository | None,
+    environment: dict[str, str],
+    log: Path,
+    *,
+    attested: bool = True,
 ) -> Published:
     """Push one image for each platform, and an index of them where there are several.
 
     Args:
         artifacts: a folder that holds the layouts somewhere below.
         digests: what the jobs that verified them said.
+        wanted: the repository; None: the one that they were verified for.
+        attested: the bill of materials must be one that GitHub attests.
 
     Raises:
         SlipwayError: an artifact is not what it should be, or the registry does not take it. Nothing was tagged.
@@ -43,30 +56,64 @@ async def push(
     if not digests:
         raise UsageError("no digest was handed over. Pass the output `digest` of the job that verified the image.")
     await docker.engine()
-    images = _checked(artifacts, digests)
+    images = sorted(_checked(artifacts, digests), key=lambda pair: pair[1].platform)
     platforms = tuple(image.platform for _, image in images)
     if len(set(platforms)) != len(platforms):
         raise UsageError(f"two images are for the same platform ({', '.join(platforms)}). Verify each platform once.")
-    if len(images) > 1:
-        sbom.merged(images, str(repository))  # what is wrong with it is said before anything is pushed
+    repository = _repository([image for _, image in images], wanted)
+    # What is wrong with the bill of materials is said before anything is pushed.
+    _bill(images, repository, images[0][1].digest, artifacts, attested)
     for folder, image in images:
         await _load(folder, image, repository, log)
         await remote.push(repository, image.digest, technical(image.digest), log, environment)
+    digest = images[0][1].digest
     if len(images) > 1:
-        return await _index(sorted(images, key=lambda pair: pair[1].platform), repository, environment, artifacts)
-    bill = next((str(path) for path in artifacts.rglob(sbom.FILE)), "")
-    return Published(repository.at(digests[0]), digests[0], platforms, bill)
+        pushed = [image.digest for _, image in images]
+        digest = await remote.point(repository, technical(digest) + "-index", pushed, environment)
+    return Published(repository, digest, platforms, _bill(images, repository, digest, artifacts, attested))
 
 
-async def _index(
-    images: list[tuple[Path, Image]], repository: Repository, environment: dict[str, str], artifacts: Path
-) -> Published:
-    """The index of images that are in the registry, and what is in all of them."""
-    digests = [image.digest for _, image in images]
-    digest = await remote.point(repository, technical(digests[0]) + "-index", digests, environment)
-    bill = artifacts / f"index-{sbom.FILE}"
-    bill.write_text(json.dumps(sbom.merged(images, repository.at(digest))))
-    return Published(repository.at(digest), digest, tuple(image.platform for _, image in images), str(bill))
+def _repository(images: list[Image], wanted: Repository | None) -> Repository:
+    """Return the repository that the images were verified for.
+
+    Raises:
+        UsageError: it is not the one that is wanted, or there are several.
+        Broken: an image does not say.
+    """
+    names = sorted({image.name.partition("@")[0] for image in images})
+    if not all(names):
+        raise Broken(
+            "an artifact does not say what its image is called. Call verify.yml and publish.yml by one commit."
+        )
+    if len(names) > 1:
+        raise UsageError(
+            f"the images were verified as {' and '.join(names)}. Pass the same `image` to every verify job."
+        )
+    if wanted and str(wanted) != names[0]:
+        raise UsageError(
+            f"verified was {names[0]}, and to be published is {wanted}. Nothing was pushed.\n"
+            "Pass the same `image` to verify.yml and publish.yml, or to none: publish.yml takes what was verified."
+        )
+    return by_digest(images[0].name)[0]
+
+
+def _bill(images: list[tuple[Path, Image]], repository: Repository, digest: str, folder: Path, attested: bool) -> str:
+    """Write what is in the image, of an index what is in all of its images, for the step that attests it."""
+    if len(images) > 1:
+        document = sbom.merged(images, repository.at(digest))
+    else:
+        file = images[0][0].with_name(sbom.FILE)
+        if not file.exists():
+            return ""
+        try:
+            document = json.loads(file.read_bytes())
+        except (ValueError, RecursionError) as error:
+            raise Broken(f"what is in the image is not known: {sbom.FILE}: {error!r}. Verify it again.") from error
+    if not attested:
+        return ""
+    bill = folder / f"attested-{sbom.FILE}"
+    bill.write_bytes(sbom.attestable(document))
+    return str(bill)
 
 
 def technical(digest: str) -> str:
@@ -87,6 +134,11 @@ def _checked(artifacts: Path, digests: list[str]) -> list[tuple[Path, Image]]:
     images = {image.digest: (folder, image) for folder, image in ((one, layout.read(one)) for one in layouts)}
     held = ", ".join(images)
     for digest in digests:
+        if digest not in images and len(images) < len(digests):
+            raise Broken(
+                f"{digest} was verified, and no artifact that is left holds it, only {held}. Nothing was pushed.\n"
+                "An artifact is kept for one day: re-run all jobs, not this one alone."
+            )
         if digest not in images:
             raise Broken(
                 f"{digest} was verified, and the artifact holds {held}: it was swapped or mixed up. Nothing was pushed."
@@ -121,9 +173,19 @@ async def published(repository: Repository, name: str, environment: dict[str, st
     if not found:
         raise NotReady(
             f"nothing was published for this commit: {repository.tagged(name)} is not there. Let the run on the main "
-            "branch finish (verify, then publish), then re-run this one."
+            "branch finish (verify, then publish), then re-run this one.\n"
+            "Is the image called otherwise, by [image] name of slipway.toml? Pass that as `image`."
         )
     return found
+
+
+async def fixed(repository: Repository, name: str, digest: str, environment: dict[str, str]) -> str:
+    """Return the digest that a commit is published as: what its tag names already, otherwise `digest`.
+
+    Whoever re-runs all jobs may get other bytes. The commit was verified and published before, a release takes that
+    image too, and a tag that never moves names it: so the run goes on with it.
+    """
+    return await remote.digest(repository, name, environment) or digest
 
 
 async def move(
@@ -132,21 +194,25 @@ async def move(
     """Put tags on a digest that is in the registry; returns those that were moved.
 
     Raises:
-        SlipwayError: the digest is not there, or a version tag names another image already.
+        SlipwayError: the digest is not there, or a tag that never moves names another image. No tag was moved.
     """
     if not await remote.exists(repository, digest, environment):
-        raise NotReady(f"{repository.at(digest)} is not in the registry. Publish it first.")
+        raise NotReady(
+            f"{repository.at(digest)} is not in the registry. Publish it first: pass verify's output `artifact-id`.\n"
+            "On another branch than the default one it is empty, unless verify.yml gets `upload-image: always`."
+        )
+    there = {name: await remote.digest(repository, name, environment) for name in names}
+    for name in names:
+        if not moving(name) and there[name] not in (None, digest):
+            raise SlipwayError(
+                f"{repository.tagged(name)} names {there[name]} already, not {digest}; no tag was moved.\n"
+                "Versions and commits never move. Publish a new commit, and release it under a new version."
+            )
     moved = []
     for name in names:
-        there = await remote.digest(repository, name, environment)
-        if there == digest:
+        standing = there[name]
+        if standing == digest or (standing and await _newer(repository, standing, digest, environment)):
             continue
-        if there and moving(name) and await _newer(repository, there, digest, environment):
-            continue
-        if there and not moving(name):
-            raise SlipwayError(
-                f"{repository.tagged(name)} names {there} already; versions never move. Release a new one."
-            )
         await _retag(repository, digest, name, environment, log)
         moved.append(name)
     return moved

@@ -1,11 +1,13 @@
 """A run as a GitHub runner shows it: a folded group a stage, annotations beside the code, a summary, outputs."""
 
-import re
 import sys
 from pathlib import Path
 
+from slipway import config
 from slipway.github import commands, files
+from slipway.pipeline import subject
 from slipway.pipeline.result import Event, Kind, RunResult, StageResult
+from slipway.pipeline.subject import Subject
 from slipway.policy.finding import Finding, severe
 from slipway.report import sarif, summary
 
@@ -27,10 +29,11 @@ class Runner:
             self._say(*self._stage(event.result, event.project))
         elif event.kind is Kind.RUN_FINISHED and event.run:
             self._say(*annotations(event.run, self._root))
-            sarif.write(event.run, self._root)
+            about = subject.of(self._root, config.load(self._root))
+            sarif.write(event.run, self._root, about.category)
             files.summary(summary.markdown(event.run, files.summary_room()))
             if self._alone:
-                files.outputs(outputs(event.run))
+                files.outputs(outputs(event.run, about))
 
     def close(self) -> None:
         """Nothing to leave behind."""
@@ -91,13 +94,10 @@ def _limited(level: commands.Level, lines: list[str]) -> list[str]:
     return [*lines[: LIMIT - 1], commands.annotation(level, f"{left} more are in the summary and in the log")]
 
 
-def outputs(run: RunResult) -> dict[str, str]:
+def outputs(run: RunResult, about: Subject) -> dict[str, str]:
     """What later steps and jobs may use."""
     verdicts = {f"{stage.name}-verdict": stage.status for stage in run.stages}
-    platform = next((str(s.facts.get("platform", "")) for s in run.stages if s.name == "build"), "")
-    # One name for each image of each platform: artifacts of one workflow run must not share theirs.
-    name = re.sub(r"[^a-z0-9]+", "-", f"{run.image.reference.partition('@')[0]} {platform}".lower()).strip("-")
-    image = {"digest": run.image.digest, "image": run.image.reference, "artifact-name": name}
+    image = {"digest": run.image.digest, "image": run.image.reference, "artifact-name": about.artifact_name}
     image["baseline"] = next((str(s.facts.get("baseline", "")) for s in run.stages if s.name == "scan"), "")
     deployed = next((str(s.facts.get("result", "")) for s in run.stages if s.name == "deploy"), "")
     return {"status": run.status, "result": deployed, "url": run.url, **image, **verdicts}

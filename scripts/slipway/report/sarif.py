@@ -27,8 +27,13 @@ TITLES = {
 }
 
 
-def write(run: RunResult, root: Path) -> None:
-    """Write all findings of lint and scan of the project in `root`, the most severe first where there are too many."""
+def write(run: RunResult, root: Path, category: str) -> None:
+    """Write all findings of lint and scan of the project in `root`, the most severe first where there are too many.
+
+    Args:
+        category: what is analysed. The upload's own `category` holds only where a file names none:
+            https://github.com/github/codeql-action/blob/v4.36.2/src/upload-lib.ts, populateRunAutomationDetails
+    """
     pairs = [(stage.name, f) for stage in run.stages if stage.name in ("lint", "scan") for f in stage.findings]
     pairs.sort(key=lambda pair: urgency(pair[1]))
     kept = pairs[:LIMIT]
@@ -43,10 +48,13 @@ def write(run: RunResult, root: Path) -> None:
         invocation["toolExecutionNotifications"] = [{"level": "warning", "message": {"text": note}}]
     order = {rule: number for number, rule in enumerate(found)}
     results = [_result(stage, finding, root) | {"ruleIndex": order[finding.rule]} for stage, finding in kept]
+    about = {"id": f"{category}/"}  # what stands after the last slash would name a single run
     log = {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
-        "runs": [{"tool": {"driver": driver}, "invocations": [invocation], "results": results}],
+        "runs": [
+            {"tool": {"driver": driver}, "automationDetails": about, "invocations": [invocation], "results": results}
+        ],
     }
     content = msgspec.json.format(msgspec.json.encode(log), indent=1)  # json's own takes ten times as long
     (root / ".slipway" / "findings.sarif").write_bytes(content + b"\n")

@@ -93,6 +93,6 @@ def place(context: Context) -> Path | None:
 async def _branch(context: Context) -> tuple[str, bool]:
     if github.on_runner():
         event = github.event()
-        return event.default_branch, event.of_default_branch
+        return event.default_branch or "the default branch", event.of_default_branch
     default = await git.default_branch(context.root)
     return default or "the last run", context.source.branch == default

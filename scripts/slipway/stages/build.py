@@ -137,6 +137,7 @@ def _about(image: layout.Image) -> str:
 
 async def _keep(context: Context, image: layout.Image, *, slim: bool = True) -> None:
     """Load the image that lies in the kept layout, and note that it is this project's."""
+    layout.give_name(layout_folder(context), context.repository.at(image.digest))
     await load(context, layout_folder(context), image, slim=slim)
     (context.state / "image").write_text(context.repository.at(image.digest) + "\n")
     digests = [d for d in built(context) if d != image.digest]

@@ -123,6 +123,8 @@ def test_all_is_well(shop: Path, github: Callable[[Any], None]) -> None:
         ("environments/production", {"protection_rules": []}, "environment", "warning", "every branch may deploy"),
         ("rules/branches/main", [], "branch", "missing", "not protected"),
         ("rules/branches/main", [{"type": "pull_request"}], "branch", "warning", "does not require"),
+        ("rules/branches/main", [*GOOD["repos/Acme/shop/rules/branches/main"], {"type": "merge_queue"}], "branch",
+         "missing", "has a merge queue, and no workflow has `merge_group`"),
         ("rulesets?per_page=100&targets=tag", [], "tags", "warning", "nothing protects tags"),
         ("actions/permissions/workflow", "forbidden", "github", "warning", "Must have admin rights"),
     ],
@@ -137,6 +139,15 @@ def test_each_thing_that_github_can_say(
     assert (check.level, says in check.says) == (level, True), check
     assert check.mend
     assert [other for other in checks if other.level != "ok" and other is not check] == []
+
+
+def test_a_merge_queue_that_a_workflow_answers(shop: Path, github: Callable[[Any], None]) -> None:
+    """As that which `init` writes does."""
+    file = shop / ".github" / "workflows" / "deliver.yml"
+    file.write_text(CALLER.replace("on: {", "on: {merge_group: {}, "))
+    rules = "repos/Acme/shop/rules/branches/main"
+    github(GOOD | {rules: [*GOOD[rules], {"type": "merge_queue"}]})
+    assert named(look(shop), "branch").level == "ok"
 
 
 def test_classic_protection_counts_too(shop: Path, github: Callable[[Any], None]) -> None:

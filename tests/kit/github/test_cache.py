@@ -34,18 +34,26 @@ def test_the_policy(policy: str, name: str, ref: str, restore: bool, save: bool,
     assert (found.restore, found.save) == (restore, save)
 
 
-def test_the_key_follows_dependencies_and_architecture_not_the_source(tmp_path: Path) -> None:
-    def key(architecture: str = "x86_64") -> str:
-        return decide("auto", event("push", "refs/heads/main"), tmp_path, [tmp_path / "Dockerfile"], architecture).key
+def test_the_key_follows_dependencies_and_platform_not_the_source(tmp_path: Path) -> None:
+    def key(project: str = "shop linux/amd64") -> str:
+        files = [tmp_path / "Dockerfile", tmp_path / "images.toml"]
+        return decide("auto", event("push", "refs/heads/main"), tmp_path, files, project).key
 
     (tmp_path / "uv.lock").write_text("a")
     first = key()
     (tmp_path / "app.py").write_text("changed")
-    assert key() == first != key("aarch64")
+    assert key() == first != key("shop linux/arm64")
     (tmp_path / "uv.lock").write_text("b")
     second = key()
     (tmp_path / "Dockerfile").write_text("FROM x")
-    assert len({first, second, key()}) == 3
+    third = key()
+    (tmp_path / "images.toml").write_text('python = "x"')
+    assert len({first, second, third, key()}) == 4
+
+
+def test_no_project_restores_the_layers_of_another(tmp_path: Path) -> None:
+    prefixes = [decide("auto", event("push", "refs/heads/main"), tmp_path, [], name).prefix for name in ("shop", "web")]
+    assert not any(one.startswith(other) for one, other in (prefixes, prefixes[::-1]))
 
 
 def test_an_unknown_policy_is_an_error() -> None:
@@ -60,6 +68,7 @@ def test_an_unknown_policy_is_an_error() -> None:
         ("schedule", "refs/heads/main", True),
         ("workflow_dispatch", "refs/heads/main", True),
         ("workflow_dispatch", "refs/heads/feature", False),
+        ("repository_dispatch", "refs/heads/main", True),
         ("push", "refs/heads/feature", False),
         ("push", "refs/tags/main", False),
         ("pull_request", "refs/pull/7/merge", False),
@@ -74,13 +83,13 @@ def test_what_is_of_the_default_branch(name: str, ref: str, own: bool) -> None:
 
 def test_the_baselines_of_different_images_do_not_meet() -> None:
     pull, push = event("pull_request", "refs/pull/7/merge"), event("push", "refs/heads/main")
-    key, prefix = baseline(push, "shop", "x86_64", "77-1")
-    assert key == f"{prefix}77-1" and prefix.startswith("slipway-baseline-x86_64-")
-    assert baseline(pull, "shop", "x86_64", "78-1")[1] == prefix, "a pull request reads what a push wrote"
-    assert baseline(push, "shop", "x86_64", "77-2")[0] != key, "an entry never changes"
-    others = {baseline(push, "web", "x86_64", "1")[1], baseline(push, "shop", "aarch64", "1")[1]}
+    key, prefix = baseline(push, "shop", "77-1")
+    assert key == f"{prefix}77-1" and prefix.startswith("slipway-baseline-")
+    assert baseline(pull, "shop", "78-1")[1] == prefix, "a pull request reads what a push wrote"
+    assert baseline(push, "shop", "77-2")[0] != key, "an entry never changes"
+    others = {baseline(push, "web", "1")[1], baseline(push, "shop/linux/arm64", "1")[1]}
     assert not any(other.startswith(prefix) or prefix.startswith(other) for other in others)
-    assert baseline(event("push", "refs/tags/v1"), "shop", "x86_64", "1") == ("", ""), "a tag reads none"
+    assert baseline(event("push", "refs/tags/v1"), "shop", "1") == ("", ""), "a tag reads none"
 
 
 @pytest.mark.parametrize("gate", ["all", "new"])

@@ -3,13 +3,18 @@
 import html
 import json
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
-from slipway.github import attestable, commands, event, files
-from slipway.pipeline.result import ImageResult, RunResult, SourceResult, StageResult
+from slipway import config
+from slipway.github import commands, event, files
+from slipway.pipeline import subject
+from slipway.pipeline.result import Event, ImageResult, Kind, RunResult, SourceResult, StageResult
 from slipway.policy.finding import Finding
 from slipway.report import sarif, summary
 from slipway.report.runner import Runner, annotations, outputs
@@ -59,7 +64,7 @@ def test_a_project_that_is_one_folder_of_its_repository(tmp_path: Path, monkeypa
     result = run(StageResult(name="lint", status="failed", seconds=1.0, started=0.0, findings=found))
     said = "\n".join(annotations(result, shop))
     assert re.findall(r"file=([^,]*)", said) == ["services/shop/Dockerfile", "app/.env"], "the second is in the image"
-    sarif.write(result, shop)
+    sarif.write(result, shop, "slipway/shop")
     (log,) = json.loads((shop / ".slipway" / "findings.sarif").read_text())["runs"]
     places = [one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for one in log["results"]]
     assert sorted(places) == ["app/.env", "services/shop/Dockerfile", "services/shop/Dockerfile"]
@@ -124,14 +129,67 @@ def test_a_mask_for_each_line_of_a_secret() -> None:
     assert sorted(commands.mask("one\ntwo")) == ["::add-mask::one", "::add-mask::one%0Atwo", "::add-mask::two"]
 
 
-def test_artifacts_of_two_platforms_have_two_names() -> None:
-    names = {
-        outputs(run(StageResult(name="build", status="passed", seconds=1, started=0, facts={"platform": p})))[
-            "artifact-name"
-        ]
-        for p in ("linux/amd64", "linux/arm64")
-    }
-    assert names == {"ghcr-io-acme-shop-linux-amd64", "ghcr-io-acme-shop-linux-arm64"}
+@dataclass(frozen=True)
+class Job:
+    """What tells one verification from another."""
+
+    folder: str = ""
+    image: str = "ghcr.io/acme/shop"
+    platform: str = "linux/amd64"
+    attempt: str = "1"
+
+
+JOBS = {
+    "one": Job(),
+    "another platform": Job(platform="linux/arm64"),
+    "another image": Job(image="ghcr.io/acme/web"),
+    "another folder": Job(folder="services/shop"),
+    "re-run": Job(attempt="2"),
+}
+
+
+@pytest.fixture
+def about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Job], subject.Subject]:
+    """What a job finds out about itself, by its settings and variables alone: nothing is built for it."""
+
+    def found(job: Job) -> subject.Subject:
+        monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path))
+        monkeypatch.setenv("GITHUB_RUN_ATTEMPT", job.attempt)
+        monkeypatch.setenv("SLIPWAY_IMAGE_NAME", job.image)
+        monkeypatch.setenv("SLIPWAY_IMAGE_PLATFORMS", job.platform)
+        root = tmp_path / job.folder
+        root.mkdir(parents=True, exist_ok=True)
+        return subject.of(root, config.load(root))
+
+    return found
+
+
+def test_no_two_artifacts_of_a_workflow_run_share_a_name(about: Callable[[Job], subject.Subject]) -> None:
+    names = {case: about(job).artifact_name for case, job in JOBS.items()}
+    assert len(set(names.values())) == len(JOBS), names
+    assert names["one"] == "ghcr-io-acme-shop-linux-amd64-1"
+    assert names["another folder"] == "ghcr-io-acme-shop-linux-amd64-services-shop-1"
+    assert outputs(run(stage()), about(JOBS["re-run"]))["artifact-name"] == "ghcr-io-acme-shop-linux-amd64-2"
+
+
+def test_code_scanning_keeps_apart_what_is_not_the_same(about: Callable[[Job], subject.Subject]) -> None:
+    """A later upload of one category and commit replaces the earlier one: a re-run does, another service does not."""
+    names = {case: about(job).category for case, job in JOBS.items()}
+    assert names.pop("re-run") == names["one"] == "slipway/ghcr.io/acme/shop/linux/amd64"
+    assert len(set(names.values())) == len(names), names
+
+
+def test_a_red_run_is_about_the_same_as_a_green_one(
+    about: Callable[[Job], subject.Subject], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without an image too: otherwise no later run would close what it found."""
+    (tmp_path / ".slipway").mkdir()
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "out"))
+    wanted, result = about(Job()), replace(run(stage()), image=ImageResult())
+    Runner(tmp_path)(Event(kind=Kind.RUN_FINISHED, run=result))
+    assert _read(tmp_path / "out")["artifact-name"] == wanted.artifact_name
+    (log,) = json.loads((tmp_path / ".slipway" / "findings.sarif").read_text())["runs"]
+    assert log["automationDetails"]["id"] == f"{wanted.category}/"
 
 
 def test_a_pull_request_from_a_fork_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +203,7 @@ def test_a_pull_request_from_a_fork_is_known(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("GITHUB_REPOSITORY", "acme/shop")
     found = event()
     assert (found.fork, found.number, found.head_sha, found.default_branch) == (True, 7, "h", "trunk")
-    assert [attestable(word) for word in ("auto", "always", "never")] == [False, True, False]
+    assert found.private is True
 
 
 def test_the_reference_of_the_workflows_is_the_yaml() -> None:

@@ -186,6 +186,20 @@ def test_the_archive_for_the_engine(write: Write, layers: bool) -> None:
     assert "oci-layout" in files
 
 
+def test_the_name_of_an_image_travels_with_its_layout(write: Write) -> None:
+    made = write()
+    before = layout.read(made.path)
+    index = json.loads((made.path / "index.json").read_bytes())
+    index["manifests"][0]["annotations"] = {"org.opencontainers.image.ref.name": "latest"}
+    (made.path / "index.json").write_text(json.dumps(index))
+    for name in (f"ghcr.io/acme/shop@{before.digest}", f"ghcr.io/acme/web@{before.digest}"):
+        layout.give_name(made.path, name)
+        after = layout.read(made.path)
+        assert (after.name, after.digest, after.manifest) == (name, before.digest, before.manifest)
+    (entry,) = json.loads((made.path / "index.json").read_bytes())["manifests"]
+    assert entry["annotations"]["org.opencontainers.image.ref.name"] == "latest", "BuildKit replaces by it"
+
+
 def test_the_one_layer_of_an_artifact(write: Write) -> None:
     made = write(layers=(b"database",))
     assert layout.single_layer(made.path) == (made.layers[0], made.blob(made.layers[0]))

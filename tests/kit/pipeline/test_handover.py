@@ -1,13 +1,16 @@
-"""Tags in a real registry: a moving one never goes back to an older commit, a version never moves."""
+"""What publish.yml pushes into a real registry, and its tags: a moving one never goes back, a fixed one never moves."""
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+import layouts
 import pytest
 from support import SESSION, docker
 
-from slipway.errors import SlipwayError
+from slipway.errors import Broken, NotReady, SlipwayError, UsageError
+from slipway.image import layout, sbom
 from slipway.image.reference import Repository
 from slipway.pipeline import handover
 from slipway.tools import registry, remote
@@ -57,6 +60,99 @@ def test_an_image_that_does_not_say_its_age_holds_nobody_up(repository: Reposito
 def test_a_version_never_moves(repository: Repository, tmp_path: Path) -> None:
     older, newer = (publish(repository, tmp_path, name, at) for name, at in (("older", OLDER), ("newer", NEWER)))
     assert move(repository, older, "1.2.3", tmp_path) == (["1.2.3"], older)
-    with pytest.raises(SlipwayError, match=r":1\.2\.3 names sha256:.* already; versions never move"):
+    with pytest.raises(SlipwayError, match=r":1\.2\.3 names sha256:.* already, not sha256:.*\nVersions and commits"):
         move(repository, newer, "1.2.3", tmp_path)
     assert asyncio.run(remote.digest(repository, "1.2.3")) == older
+
+
+def test_fixed_tags_are_looked_at_before_any_tag_moves(repository: Repository, tmp_path: Path) -> None:
+    first, again = (publish(repository, tmp_path, name, NEWER) for name in ("first", "again"))
+    assert move(repository, first, "sha-1234567", tmp_path) == (["sha-1234567"], first)
+    with pytest.raises(SlipwayError, match=r":sha-1234567 names sha256:.* already.*no tag was moved"):
+        asyncio.run(handover.move(repository, again, ["main", "latest", "sha-1234567"], {}, tmp_path / "log"))
+    assert [asyncio.run(remote.digest(repository, name)) for name in ("main", "latest")] == [None, None]
+
+
+def test_a_commit_stays_what_it_was_published_as(repository: Repository, tmp_path: Path) -> None:
+    """All jobs were re-run, and the build gave other bytes."""
+    first, again = (publish(repository, tmp_path, name, NEWER) for name in ("first", "again"))
+    assert asyncio.run(handover.fixed(repository, "sha-1234567", first, {})) == first, "nothing was published before"
+    move(repository, first, "sha-1234567", tmp_path)
+    assert asyncio.run(handover.fixed(repository, "sha-1234567", again, {})) == first
+    assert move(repository, first, "main", tmp_path) == (["main"], first)
+
+
+def test_what_is_not_in_the_registry_has_no_tags(repository: Repository, tmp_path: Path) -> None:
+    with pytest.raises(NotReady, match=r"not in the registry(.|\n)*`artifact-id`(.|\n)*`upload-image: always`"):
+        move(repository, f"sha256:{'7' * 64}", "main", tmp_path)
+
+
+Verified = Callable[..., Path]
+
+
+@pytest.fixture
+def verified(tmp_path: Path) -> Verified:
+    """What verify.yml hands over of a tiny image; returns the folder of all artifacts."""
+
+    def make(name: object, architecture: str = "amd64", components: int = 0) -> Path:
+        place = layouts.layout(tmp_path / "artifacts" / architecture / "layout", {"a": "a"}, architecture=architecture)
+        if name:
+            layout.give_name(place, f"{name}@{layouts.digest(place)}")
+        about = {"component": {"bom-ref": "root", "type": "container", "name": "x"}, "timestamp": NEWER}
+        parts = [{"bom-ref": f"p{n}", "type": "library", "name": "n" * 1000} for n in range(components)]
+        bill = {"bomFormat": "CycloneDX", "specVersion": "1.6", "metadata": about, "components": parts}
+        place.with_name(sbom.FILE).write_text(json.dumps(bill, indent=2))
+        return tmp_path / "artifacts"
+
+    return make
+
+
+def push(artifacts: Path, wanted: Repository | None, **more: bool) -> handover.Published:
+    """Push all that was handed over."""
+    digests = [layouts.digest(path.parent) for path in sorted(artifacts.rglob("index.json"))]
+    return asyncio.run(handover.push(artifacts, digests, wanted, {}, artifacts.parent / "log", **more))
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_it_goes_where_it_was_verified_for(repository: Repository, verified: Verified, told: bool) -> None:
+    """Also by `[image] name` of a slipway.toml, which publish.yml does not see."""
+    done = push(verified(repository), repository if told else None)
+    assert done.repository == repository
+    assert asyncio.run(remote.exists(repository, done.digest))
+    assert json.loads(Path(done.sbom).read_text())["bomFormat"] == "CycloneDX"
+
+
+def test_another_repository_is_refused(repository: Repository, verified: Verified) -> None:
+    other = Repository(repository.host, f"{repository.path}-other")
+    with pytest.raises(UsageError, match=f"verified was {repository}, and to be published is {other}. Nothing was"):
+        push(verified(repository), other)
+    artifacts = verified(other, "arm64")
+    with pytest.raises(UsageError, match=f"verified as {repository} and {other}. Pass the same `image` to every"):
+        push(artifacts, None)
+
+
+def test_an_image_that_does_not_say_what_it_is_called(verified: Verified) -> None:
+    with pytest.raises(Broken, match=r"does not say what its image is called\. Call verify\.yml and publish\.yml by"):
+        push(verified(None), None)
+
+
+def test_a_bill_of_materials_that_github_does_not_attest(repository: Repository, verified: Verified) -> None:
+    """An index has that of all its platforms: each fits, both do not. Said before anything is pushed."""
+    verified(repository, "amd64", components=9000)
+    artifacts = verified(repository, "arm64", components=9000)
+    digests = [layouts.digest(path.parent) for path in sorted(artifacts.rglob("index.json"))]
+    with pytest.raises(UsageError, match=r"has 1\d\.\d MiB, and GitHub attests at most 16 MiB(.|\n)*provenance: never"):
+        push(artifacts, None)
+    assert not any(asyncio.run(remote.exists(repository, digest)) for digest in digests)
+    done = push(artifacts, None, attested=False)
+    assert done.sbom == "" and asyncio.run(remote.exists(repository, done.digest))
+
+
+def test_a_bill_of_materials_is_attested_without_blanks(repository: Repository, verified: Verified) -> None:
+    """Indented it would be too large, written shortly it is not."""
+    artifacts = verified(repository, components=16000)
+    (written,) = artifacts.rglob(sbom.FILE)
+    assert written.stat().st_size > sbom.LIMIT
+    attested = Path(push(artifacts, None).sbom)
+    assert attested.stat().st_size <= sbom.LIMIT
+    assert json.loads(attested.read_text()) == json.loads(written.read_text())

@@ -176,6 +176,7 @@ def test_on_a_runner_the_step_has_one_status(
     outputs = tmp_path / "outputs"
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_OUTPUT", str(outputs))
+    monkeypatch.setenv("GITHUB_REPOSITORY", "acme/shop")
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     (tmp_path / ".slipway").mkdir()
     for event in told(RUNS["good"]):

@@ -38,7 +38,7 @@ def log(folder: Path, *findings: Finding, lint: tuple[Finding, ...] = ()) -> dic
         id="1", status="failed", exit_code=1, started="2026-01-01T00:00:00Z", seconds=1, work_seconds=1, project="shop",
         source=SourceResult("", "", False), image=ImageResult(), stages=stages,
     )  # fmt: skip
-    sarif.write(result, folder)
+    sarif.write(result, folder, "slipway/shop")
     (run,) = json.loads((folder / ".slipway/findings.sarif").read_text())["runs"]
     return dict(run)
 

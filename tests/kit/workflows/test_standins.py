@@ -127,7 +127,7 @@ def test_artifacts_go_from_job_to_job(execute: Execute) -> None:
         ([step("actions/upload-artifact", path="x", retention_days="900")], "retention-days"),
         ([step("actions/upload-artifact", path="x"), step("actions/upload-artifact", path="x")], "409"),
         ([step("actions/download-artifact", name="nope")], "not found for name"),
-        ([step("actions/download-artifact", artifact_ids="99")], "not found for ID"),
+        ([step("actions/download-artifact", artifact_ids="99")], "None of the provided artifact IDs were found"),
         ([step("actions/download-artifact", artifact_ids="a")], "Invalid artifact ID"),
         ([step("actions/download-artifact", artifact_ids="1", name="x")], "cannot be used together"),
     ],
@@ -142,6 +142,23 @@ def test_an_artifact_that_was_swapped_is_refused(execute: Execute) -> None:
     up = step("actions/upload-artifact", name="layout", path="x")
     run = execute(script("touch x"), up, swap, step("actions/download-artifact", artifact_ids="1001", path="got"))
     assert "digest" in refusal(run)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "found"), [(("layout", "layout"), False), (("layout-2", "layout-1"), True)], ids=["one", "two"]
+)
+def test_of_one_name_the_highest_id_hides_the_others(
+    execute: Execute, shop: Shop, attempts: tuple[str, str], found: bool
+) -> None:
+    """Also where it is an earlier attempt's: GitHub's ids do not grow. So the names tell attempts apart."""
+    for number, name in zip((1001, 2001), attempts, strict=True):
+        standins.put_artifact(shop.state, shop.run_id, number, name, {"x": name})
+    take = step("actions/download-artifact", artifact_ids="1001", path="got")
+    if found:
+        run = execute(take, script("cat got/x", "look"))
+        assert run.jobs["job"].text["look"].strip() == "layout-2"
+    else:
+        assert "None of the provided artifact IDs were found" in refusal(execute(take))
 
 
 def test_cache_by_halves(execute: Execute) -> None:
@@ -187,7 +204,7 @@ SIGN = {"id-token": "write", "attestations": "write", "packages": "write"}
 def test_attest(execute: Execute) -> None:
     subject = {"subject_name": "ghcr.io/acme/shop", "subject_digest": DIGEST}
     run = execute(
-        script('echo \'{"bomFormat": "CycloneDX"}\' > sbom.json'),
+        script('echo \'{"bomFormat": "CycloneDX", "serialNumber": "urn:uuid:7"}\' > sbom.json'),
         step("actions/attest", "where", **subject),
         step("actions/attest", "what", **subject, sbom_path="sbom.json", push_to_registry="true"),
         permissions=SIGN,

@@ -49,3 +49,22 @@ def another(archive: Path, digest: str) -> tuple[str, bytes]:
         for name, blob in held.items():
             archive.writestr(name, blob)
     return f"sha256:{fresh}", content.getvalue()
+
+
+def rename(artifacts: Path, image: str) -> None:
+    """Let every image in these artifacts be one of another repository, for a test that publishes it there."""
+    for place in artifacts.glob("*/*"):
+        with zipfile.ZipFile(place / "a.zip") as opened:
+            held = {name: opened.read(name) for name in opened.namelist()}
+        if "layout/index.json" not in held:
+            continue
+        index = json.loads(held["layout/index.json"])
+        (entry,) = index["manifests"]
+        entry["annotations"] = {**entry["annotations"], "io.containerd.image.name": f"{image}@{entry['digest']}"}
+        held["layout/index.json"] = json.dumps(index).encode()
+        with zipfile.ZipFile(place / "a.zip", "w") as archive:
+            for name, content in held.items():
+                archive.writestr(name, content)
+        meta = json.loads((place / "meta.json").read_text())
+        meta["digest"] = hashlib.sha256((place / "a.zip").read_bytes()).hexdigest()
+        (place / "meta.json").write_text(json.dumps(meta))

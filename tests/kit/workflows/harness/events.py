@@ -10,7 +10,7 @@ def repository(name: str = "acme/shop") -> dict[str, Any]:
 
 def push(sha: str, ref: str = "refs/heads/main", name: str = "acme/shop") -> dict[str, Any]:
     """A push of a branch or a tag."""
-    return {"ref": ref, "after": sha, "deleted": False, "repository": repository(name)}
+    return {"ref": ref, "after": sha, "deleted": False, "head_commit": {"id": sha}, "repository": repository(name)}
 
 
 def pull_request(
@@ -36,6 +36,19 @@ def dispatch(ref: str = "refs/heads/main", name: str = "acme/shop", **inputs: st
     return {"ref": ref, "inputs": inputs, "repository": repository(name)}
 
 
-def schedule(name: str = "acme/shop") -> dict[str, Any]:
-    """The nightly run."""
-    return {"schedule": "17 3 * * *", "ref": "refs/heads/main", "repository": repository(name)}
+def schedule() -> dict[str, Any]:
+    """The nightly run. GitHub's has no repository, unlike all others; `ref` is for act."""
+    return {"schedule": "17 3 * * *", "ref": "refs/heads/main"}
+
+
+def merge_group(sha: str, name: str = "acme/shop") -> dict[str, Any]:
+    """The merge queue asks whether a group of pull requests may be merged."""
+    head = f"refs/heads/gh-readonly-queue/main/pr-7-{sha}"
+    group = {"head_sha": sha, "head_ref": head, "base_ref": "refs/heads/main", "base_sha": "b" * 40}
+    return {"action": "checks_requested", "ref": head, "merge_group": group, "repository": repository(name)}
+
+
+def annotated_tag(commit: str, tag: str = "v1.2.3", name: str = "acme/shop") -> dict[str, Any]:
+    """A push of a tag that is an object of its own: `after` is that object, and the commit stands in `head_commit`."""
+    pushed = push("e" * 40, f"refs/tags/{tag}", name)
+    return {**pushed, "base_ref": "refs/heads/main", "head_commit": {"id": commit}}

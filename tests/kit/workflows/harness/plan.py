@@ -17,7 +17,7 @@ class Job:
     id: str
     pattern: str  # what act writes into "job", as a regular expression
     steps: tuple[str, ...]
-    forgiven: frozenset[str]  # steps with continue-on-error
+    forgiven: frozenset[str]  # steps with continue-on-error; of an expression act knows the value
     matrix: bool
 
 
@@ -56,7 +56,8 @@ def _job(key: str, prefix: str, job_id: str, job: dict, mapped: Mapping[str, Pat
     steps = job.get("steps", [])
     own = "matrix" in job.get("strategy", {})
     pattern = f"{prefix}/{_named(job.get('name', job_id))}" + (r"(?:-\d+)?" if own else "")
-    forgiven = [n for n, s in zip(step_names(steps), steps, strict=True) if s.get("continue-on-error") == "true"]
+    named = zip(step_names(steps), steps, strict=True)
+    forgiven = [n for n, s in named if s.get("continue-on-error", "false") != "false"]
     return Job(key, job_id, pattern, _with_inner(steps, mapped), frozenset(forgiven), own or matrix)
 
 

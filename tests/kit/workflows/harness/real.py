@@ -34,11 +34,13 @@ done
 exec {docker} "$@"
 """
 WRITE = {"contents": "read", "packages": "write", "id-token": "write", "attestations": "write"}
-# verify.yml, all green. Skipped: what explains a submodule that was not fetched, the two steps about a baseline (for
-# projects whose gate wants one), and the image of another job.
-LEFT_OUT = ("1", "verify/baseline", "verify/taken", "verify/kept")
+# verify.yml, all green. Skipped: what explains a submodule that was not fetched or an artifact that was not stored, the
+# two steps about a baseline (for projects whose gate wants one), and the image of another job.
+LEFT_OUT = ("1", "verify/baseline", "verify/taken", "verify/kept", "verify/explain")
 VERIFIED = {"": "success", "*": "success"} | dict.fromkeys(LEFT_OUT, "skipped")
 RED = VERIFIED | {"": "failure", "verify": "failure", "verify/saved": "skipped"}  # and the step that is red
+# publish.yml, all green: nothing is to be explained.
+PUBLISHED = {"": "success", "*": "success", "4": "skipped"}
 CHAIN = """\
 name: Deliver
 on: {push: {branches: [main]}, pull_request: {}}
@@ -54,7 +56,6 @@ jobs:
     uses: $/.github/workflows/publish.yml
     permissions: {contents: read, packages: write, id-token: write, attestations: write}
     with:
-      image: IMAGE
       digest: ${{ needs.verify.outputs.digest }}
       artifact-id: ${{ needs.verify.outputs.artifact-id }}
   deploy:

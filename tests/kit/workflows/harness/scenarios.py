@@ -29,6 +29,7 @@ class Scenario:
     fork: bool = False
     artifacts: dict[str, dict[str, str]] = field(default_factory=dict)  # of earlier jobs, the first is 1001
     no_submodule: bool = False  # the repository has one that the job's token cannot read
+    storage_is_full: bool = False  # GitHub takes no artifact any more
 
 
 STAGE = {"outputs": {"digest": DIGEST, "image": IMAGE, "status": "passed", "artifact-name": "amd64"}}
@@ -51,8 +52,9 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "ci publish": {
         "needs": {"packages": "write"},
         "outputs": {"name": "ghcr.io/acme/shop", "digest": DIGEST, "attest": "true", "sbom": "$RUNNER_TEMP/sbom.json"},
-        "files": {"$RUNNER_TEMP/sbom.json": '{"bomFormat": "CycloneDX"}'},
+        "files": {"$RUNNER_TEMP/sbom.json": '{"bomFormat": "CycloneDX", "serialNumber": "urn:uuid:7"}'},
     },
+    "ci given": {"outputs": {"artifact-ids": "1001", "digests": DIGEST}},
     "ci tag": {
         "needs": {"packages": "write"},
         "outputs": {"digest": DIGEST, "image": IMAGE, "tags": "main\nsha-1234567"},
@@ -114,6 +116,9 @@ KEPT = {**FILES, "$RUNNER_TEMP/baseline.json": "{}"}
 SERVICES = {"RENDER_SERVICE": "srv-1", "RAILWAY_SERVICE": "6d1c9a1e"}
 PLATFORMS = {"render-api-key": "a-key", "railway-token": "a-token"}
 STAGING = {"environment": "staging", "image": IMAGE}
+# Nobody knows whether the repository is private, and GitHub refuses to sign.
+REFUSED = {"ci publish": {"needs": {"packages": "write"}, "outputs": {
+    "name": "", "digest": DIGEST, "attest": "true", "attest-may-fail": "true"}}}  # fmt: skip
 READY = {"digest": DIGEST, "artifact-id": "1001"}
 
 
@@ -138,6 +143,11 @@ def of(root: Path = places.REPOSITORY) -> list[Scenario]:
         Scenario("verify-baseline-read", "verify", event="pull_request", answers=BASELINE | {
             "ci run all": {"outputs": {**STAGE["outputs"], "baseline": "read"}, "files": FILES}}),
         Scenario("verify-pull-request", "verify", event="pull_request", answers={"ci cache": ONLY_READ}),
+        Scenario("verify-merge-queue", "verify", event="merge_group", answers={"ci cache": ONLY_READ}),
+        Scenario("verify-storage-full", "verify", storage_is_full=True),
+        Scenario("verify-storage-full-for-reports", "verify", event="pull_request", answers={"ci cache": ONLY_READ},
+                 storage_is_full=True),
+        Scenario("verify-twice-in-a-run", "verify", artifacts={"slipway-amd64": {"index.json": "{}"}}),
         Scenario("verify-for-a-preview", "verify", event="pull_request", inputs={"upload-image": "always"}),
         Scenario("verify-fork", "verify", event="pull_request", fork=True, answers={"ci cache": ONLY_READ}),
         Scenario("verify-failing", "verify", answers=RED_LINT),
@@ -152,7 +162,10 @@ def of(root: Path = places.REPOSITORY) -> list[Scenario]:
         Scenario("publish-tags-only", "publish", ref=TAG),
         Scenario("publish-not-attested", "publish", inputs=READY, artifacts=LAYOUT, answers={"ci publish": {
             "needs": {"packages": "write"}, "outputs": {"digest": DIGEST, "attest": "false"}}}),
-        Scenario("publish-artifact-gone", "publish", inputs={**READY, "artifact-id": "77"}, artifacts=LAYOUT),
+        Scenario("publish-perhaps-attested", "publish", inputs=READY, artifacts=LAYOUT, answers=REFUSED),
+        Scenario("publish-given-refused", "publish", inputs=READY, artifacts=LAYOUT, answers={"ci given": {"exit": 2}}),
+        Scenario("publish-artifact-gone", "publish", inputs={**READY, "artifact-id": "77"}, artifacts=LAYOUT, answers={
+            "ci given": {"outputs": {"artifact-ids": "77", "digests": DIGEST}}}),
         Scenario("publish-artifact-swapped", "publish", inputs=READY, artifacts={"swapped": {"index.json": "{}"}}),
         Scenario("publish-push-failing", "publish", inputs=READY, artifacts=LAYOUT, answers=PUSH_FAILS),
         Scenario("publish-tag-failing", "publish", inputs=READY, artifacts=LAYOUT, answers={"ci tag": {"exit": 1}}),
@@ -170,6 +183,8 @@ def of(root: Path = places.REPOSITORY) -> list[Scenario]:
                  answers={"preview": GONE_WRONG["deploy"]}),
         Scenario("preview-refused", "preview", event="pull_request", inputs=STAGING, answers={"preview": {"exit": 2}}),
         Scenario("code-scanning", "code-scanning", inputs={"findings-artifact-id": "1001"}, artifacts={
+            "findings": {"findings.sarif": SARIF}}),
+        Scenario("code-scanning-not-stored", "code-scanning", inputs={"findings-artifact-id": ""}, artifacts={
             "findings": {"findings.sarif": SARIF}}),
         Scenario("code-scanning-swapped", "code-scanning", inputs={"findings-artifact-id": "1001"}, artifacts={
             "swapped": {"findings.sarif": SARIF}}),

@@ -88,7 +88,8 @@ def as_expected(file: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
 
 
 ANALYSIS = {
-    "ref": "refs/heads/main", "commit_sha": SHA, "category": "slipway", "error": "", "warning": "",
+    "ref": "refs/heads/main", "commit_sha": SHA, "error": "", "warning": "",
+    "category": "slipway/ghcr.io/acme/shop-selftest/linux/amd64",
     "created_at": "2026-11-21T10:01:00Z", "results_count": 3, "tool": {"name": "Slipway"},
 }  # fmt: skip
 LOG = b"2026-11-21T10:00:01.0Z Cache restored from key: slipway-layers-x86_64-abc\n"

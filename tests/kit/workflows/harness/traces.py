@@ -29,7 +29,7 @@ def caller(scenario: Scenario, document: Any) -> str:
     step = {"id": "needs", "env": {"N": "${{ toJSON(needs) }}"}, "run": tell}
     probe = {"needs": "call", "if": "always()", "runs-on": "ubuntu-26.04", "steps": [step]}
     # The reference stands on a line of its own, which is what the dialect rewrites.
-    head = "name: Caller\non: [push, pull_request, schedule, workflow_dispatch]\npermissions: {}\njobs:\n"
+    head = "name: Caller\non: [push, pull_request, merge_group, schedule, workflow_dispatch]\npermissions: {}\njobs:\n"
     return head + _block(call, probe)
 
 
@@ -73,6 +73,8 @@ def execute(scenario: Scenario, folder: Path, root: Path = places.REPOSITORY) ->
     (shop.state / "answers.json").write_text(json.dumps(answers))
     for number, (name, files) in enumerate(scenario.artifacts.items(), 1001):
         standins.put_artifact(shop.state, shop.run_id, number, name, files, swapped=name == "swapped")
+    if scenario.storage_is_full:
+        (shop.state / "storage-is-full").touch()
     called = is_called(document)
     if scenario.workflow.startswith("actions/"):
         text = user(scenario)
@@ -90,6 +92,7 @@ def execute(scenario: Scenario, folder: Path, root: Path = places.REPOSITORY) ->
         "push": lambda: events.push(sha, scenario.ref),
         "pull_request": lambda: events.pull_request(first, fork=scenario.fork),
         "schedule": events.schedule,
+        "merge_group": lambda: events.merge_group(sha),
         "workflow_dispatch": lambda: events.dispatch(scenario.ref, **({} if called else scenario.inputs)),
     }[scenario.event]()
     named = {name.upper().replace("-", "_"): value for name, value in scenario.secrets.items()}

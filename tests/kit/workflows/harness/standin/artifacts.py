@@ -43,6 +43,11 @@ def upload() -> None:
             raise Refused(text)
         print(f"::warning::{text}" if case == "warn" else text)
         return
+    if (STATE / "storage-is-full").exists():
+        raise Refused(
+            "Failed to CreateArtifact: Artifact storage quota has been hit. Unable to upload any new artifacts. "
+            "Usage is recalculated every 6-12 hours."
+        )
     same = [meta for meta in _known(run) if meta["name"] == name]
     if same and not flag("overwrite"):
         raise Refused("Failed to CreateArtifact: (409) Conflict: an artifact with this name already exists")
@@ -105,9 +110,13 @@ def download() -> None:
         words = [word.strip() for word in ids.split(",") if word.strip()]
         if not words or not all(word.isdecimal() for word in words):
             raise Refused(f"Invalid artifact ID: {ids!r}")
-        wanted = [meta for meta in known if str(meta["id"]) in words]
-        if len(wanted) < len(words):
-            raise Refused(f"Unable to download artifact(s): Artifact not found for ID: {ids}")
+        # As the real one: of each name the highest id alone is listed, whatever is asked for.
+        latest = {meta["name"]: meta for meta in known}
+        wanted = [meta for meta in latest.values() if str(meta["id"]) in words]
+        if not wanted:
+            raise Refused("Unable to download artifact(s): None of the provided artifact IDs were found")
+        if missing := sorted({*words} - {str(meta["id"]) for meta in wanted}):
+            print(f"::warning::Could not find the following artifact IDs: {', '.join(missing)}")
     if name and not wanted:
         raise Refused(f"Unable to download artifact(s): Artifact not found for name: {name}")
     target = WORKSPACE / Path(value("path") or ".").expanduser()

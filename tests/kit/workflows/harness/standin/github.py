@@ -57,10 +57,13 @@ def _predicate() -> tuple[str, object]:
     if value("sbom-path"):
         if value("predicate-type") or value("predicate") or value("predicate-path"):
             raise Refused("sbom-path cannot be used together with a predicate")
-        sbom = json.loads((WORKSPACE / value("sbom-path")).read_text())
+        file = WORKSPACE / value("sbom-path")
+        if file.stat().st_size > 16 * 1024 * 1024:
+            raise Refused("SBOM file exceeds maximum allowed size: 16777216 bytes")
+        sbom = json.loads(file.read_text())
         if sbom.get("spdxVersion"):
             return f"https://spdx.dev/Document/v{sbom['spdxVersion'].removeprefix('SPDX-')}", sbom
-        if sbom.get("bomFormat") == "CycloneDX":
+        if sbom.get("bomFormat") == "CycloneDX" and sbom.get("serialNumber"):
             return "https://cyclonedx.org/bom", sbom
         raise Refused("Unsupported SBOM format")
     if not (value("predicate-type") or value("predicate") or value("predicate-path")):

@@ -3,7 +3,6 @@ text of an event must never be part of a script."""
 
 import asyncio
 import os
-import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,19 +12,26 @@ from slipway.errors import UsageError
 
 if TYPE_CHECKING:
     from slipway.deploy.record import Record
-    from slipway.github import Event
-    from slipway.image.reference import Repository
 
 ALL = "all"
 STAGES = ("lint", "build", "test", "scan", "integration")  # of the action `verify`
 
 
-def _folder() -> Path:
+def job_folder() -> Path:
     """A folder of this job alone, gone with it."""
     return Path(os.environ.get("RUNNER_TEMP") or "/tmp") / "slipway"
 
 
+class Steps(click.Group):
+    """Lists its commands alone, so that they fit one screen."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Leave the one option out, which stands in the first line."""
+        self.format_commands(ctx, formatter)
+
+
 @click.group(
+    cls=Steps,
     hidden=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="\b\nExamples:\n  slipway ci cache\n  slipway ci login",
@@ -42,32 +48,35 @@ def cache() -> None:
     UPLOAD_IMAGE is auto, always or never.
     """
     from slipway import config, github
+    from slipway.github import artifacts, files
     from slipway.github import cache as layers
-    from slipway.github import files
+    from slipway.pipeline import subject
 
     root = Path.cwd()
     settings, event = config.load(root), github.event()
     stages = _stages()
-    files_of_build = [root / settings.build.dockerfile, root / settings.build.bake]
-    chosen = layers.decide(os.environ.get("CACHE", "auto"), event, root, files_of_build, platform.machine())
+    files_of_build = [root / settings.build.dockerfile, root / settings.build.bake, root / "images.toml"]
+    about = subject.of(root, settings)
+    project = f"{about.folder} {about.platform}"
+    chosen = layers.decide(os.environ.get("CACHE", "auto"), event, root, files_of_build, project)
     # The job that builds the image keeps its layers; others may only read them.
     restore = chosen.restore and stages != ("lint",)
     save = chosen.save and "build" in stages
-    subject = f"{files.place(root, config.FILE)} {settings.image.name} {','.join(settings.image.platforms)}"
-    key, prefix = layers.baseline(event, subject, platform.machine(), github.attempt())
-    folder, new = str(_folder() / "layers"), settings.scan.gate == "new" and "scan" in stages
+    key, prefix = layers.baseline(event, about.category, github.attempt())
+    wanted, later = os.environ.get("UPLOAD_IMAGE", "auto"), stages == ("build",)
+    upload = artifacts.uploads_image(wanted, event, to_stages=later) and "build" in stages
+    folder, new = str(job_folder() / "layers"), settings.scan.gate == "new" and "scan" in stages
     files.outputs(
         {
             "key": chosen.key, "restore-keys": chosen.prefix, "path": folder,
             "from": folder if restore else "", "to": folder if save else "",
             "restore": str(restore).lower(), "save": str(save).lower(),
-            "baseline": str(_folder() / "baseline.json") if key and new else "",
-            "baseline-key": key, "baseline-prefix": prefix,
-            "upload": str("build" in stages and _uploads(event)).lower(),
+            "baseline": str(job_folder() / "baseline.json") if key and new else "",
+            "baseline-key": key, "baseline-prefix": prefix, "upload": str(upload).lower(),
         }
     )  # fmt: skip
-    read, written = ["" if yes else "not " for yes in (restore, save)]
-    click.echo(f"layer cache {chosen.key}: {read}read, {written}written")
+    read, written, handed = ["" if yes else "not " for yes in (restore, save, upload)]
+    click.echo(f"layer cache {chosen.key}: {read}read, {written}written; the image is {handed}handed over")
 
 
 @ci.command()
@@ -98,60 +107,13 @@ def login() -> None:
     for _, _, secret in wanted:
         click.echo("\n".join(commands.mask(secret)))
     if wanted:
-        files.environment(asyncio.run(docker_config.login(_folder() / "docker", wanted)))
+        files.environment(asyncio.run(docker_config.login(job_folder() / "docker", wanted)))
     for registry, user, _ in wanted:
         click.echo(f"logged in to {registry} as {user}")
     if key := os.environ.get("SSH_KEY"):
         click.echo("\n".join(commands.mask(key)))
-        files.path(ssh.install(_folder() / "ssh", key, os.environ.get("SSH_KNOWN_HOSTS", "")))
+        files.path(ssh.install(job_folder() / "ssh", key, os.environ.get("SSH_KNOWN_HOSTS", "")))
         click.echo("SSH: key and known hosts are in place")
-
-
-@ci.command()
-def publish() -> None:
-    """Push what was verified, and read it back.
-
-    Takes the layouts below LAYOUTS whose digests are DIGESTS, pushes them to IMAGE, and moves no tag.
-    """
-    from slipway import github
-    from slipway.github import files
-    from slipway.pipeline import handover
-
-    target = _target()
-    digests = os.environ.get("DIGESTS", "").split()
-    log = _folder() / "publish.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    done = asyncio.run(handover.push(Path(_required("LAYOUTS")), digests, target, dict(os.environ), log))
-    files.outputs(
-        {"image": done.reference, "name": str(target), "digest": done.digest, "sbom": done.sbom,
-         "attest": str(github.attestable(os.environ.get("PROVENANCE", "auto"))).lower()}
-    )  # fmt: skip
-    click.echo(f"pushed {done.reference} ({', '.join(done.platforms)})")
-
-
-@ci.command()
-def tag() -> None:
-    """Move the tags that the event asks for.
-
-    They are put on IMAGE@DIGEST; without DIGEST on what was published for this commit.
-    """
-    from slipway import github
-    from slipway.github import files, tags
-    from slipway.pipeline import handover
-
-    event, target, environment = github.event(), _target(), dict(os.environ)
-    names = tags.wanted(event)
-    log = _folder() / "tag.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    digest = os.environ.get("DIGEST") or asyncio.run(handover.published(target, tags.commit(event), environment))
-    moved = asyncio.run(handover.move(target, digest, names, environment, log))
-    files.outputs(
-        {"digest": digest, "image": target.at(digest), "tags": "\n".join(target.tagged(name) for name in names)}
-    )
-    lines = [f"- <code>{target.tagged(name)}</code>{'' if name in moved else ' (as it was)'}" for name in names]
-    verify = f"slipway attested {target.at(digest)} --repo {event.repository}"
-    files.summary("\n".join([f"## Published {target.at(digest)}", "", *lines, "", f"Verify it: `{verify}`", ""]))
-    click.echo(f"{target.at(digest)}: {', '.join(names)}")
 
 
 @ci.command()
@@ -164,7 +126,7 @@ def issue() -> None:
     from slipway.pipeline import issue as issues
     from slipway.report import summary
 
-    status, image = _required("STATUS"), _required("IMAGE")
+    status, image = required("STATUS"), required("IMAGE")
     body = f"{summary.code(image)}: **{summary.text(status)}**\n\n{summary.last(Path.cwd(), issues.BODY)}"
     place = os.environ.get("ENVIRONMENT", "")
     name = image.partition("@")[0] + (f" ({place})" if place else "")
@@ -210,7 +172,7 @@ def package() -> None:
     from slipway import __version__
     from slipway.tools import provision
 
-    if (tag := _required("TAG")) != f"v{__version__}":
+    if (tag := required("TAG")) != f"v{__version__}":
         raise UsageError(f"the tag is {tag} and the package is {__version__}. Raise the version, then tag that commit.")
     done = asyncio.run(provision.uv("build", "--quiet", "--out-dir", "dist", "scripts", timeout=300))
     if not done.ok:
@@ -240,7 +202,7 @@ def drafts() -> None:
     from slipway import github
     from slipway.pipeline import release
 
-    found = asyncio.run(release.drafts(github.event().repository, _required("TAG")))
+    found = asyncio.run(release.drafts(github.event().repository, required("TAG")))
     click.echo(f"drafts deleted: {', '.join(map(str, found)) or 'none'}")
 
 
@@ -256,7 +218,7 @@ def major() -> None:
     from slipway.pipeline import release
 
     event = github.event()
-    done = asyncio.run(release.move_major(event.repository, _required("TAG"), event.sha))
+    done = asyncio.run(release.move_major(event.repository, required("TAG"), event.sha))
     click.echo(commands.annotation("warning", done.says, title="slipway") if done.refused else done.says)
 
 
@@ -269,21 +231,6 @@ def _stages() -> tuple[str, ...]:
     return STAGES[:-1] if stage == ALL else (stage,)
 
 
-def _uploads(event: "Event") -> bool:
-    """Whether UPLOAD_IMAGE wants the image for other jobs."""
-    wanted = os.environ.get("UPLOAD_IMAGE", "auto")
-    if wanted not in ("auto", "always", "never"):
-        raise UsageError(f"upload-image: {wanted!r} is not one of: auto, always, never.")
-    return wanted == "always" or (wanted == "auto" and event.name != "pull_request")
-
-
-def _target() -> "Repository":
-    from slipway import github
-    from slipway.image.reference import repository
-
-    return repository(os.environ.get("IMAGE") or f"ghcr.io/{github.event().repository}")
-
-
 def _last_record() -> "Record":
     from slipway.deploy import record
     from slipway.pipeline import folder
@@ -293,7 +240,12 @@ def _last_record() -> "Record":
     raise UsageError("nothing was deployed in this folder. The step before this one should have; see its log.")
 
 
-def _required(name: str) -> str:
+def required(name: str) -> str:
+    """Return the value of a variable of the step.
+
+    Raises:
+        UsageError: it is empty or missing.
+    """
     value = os.environ.get(name, "")
     if not value:
         raise UsageError(f"{name} is empty. The step before this one should have set it; see its log.")
