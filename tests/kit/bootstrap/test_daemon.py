@@ -38,7 +38,10 @@ def test_a_file_without_settings(content: bytes) -> None:
 
 
 REFUSED = {
-    "no JSON": ('{\n  "debug": true,\n}', r"daemon\.json:3 is not JSON \(.+\), so that Docker could not start again"),
+    "no JSON": (
+        '{\n  "debug": true\n  "mtu": 1400\n}',
+        r"daemon\.json:3 is not JSON \(.+\), so that Docker could not start again",
+    ),
     "no text": (b"\xff\xfe\x00", r"daemon\.json is not JSON \("),
     "a list": ("[]", r"daemon\.json has another shape than Docker reads"),
     "features are a list": ('{"features": []}', r"daemon\.json has another shape than Docker reads"),

@@ -113,7 +113,7 @@ def test_no_daemon_json_at_all(fresh: HostedRunner) -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ('{\n  "debug": true,\n}', ["daemon.json:3 is not JSON", "Correct what writes that file"]),
+        ('{\n  "debug": true\n  "mtu": 1400\n}', ["daemon.json:3 is not JSON", "Correct what writes that file"]),
         ({"features": {daemon.FEATURE: False}}, ["daemon.json:3 switches the containerd image store off"]),
         ({"storage-driver": "overlay2"}, ["daemon.json:2 chooses a driver of the old", "Leave `storage-driver` out"]),
     ],
