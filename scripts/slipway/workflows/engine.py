@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from slipway.workflows import references, tables
 from slipway.workflows.library import KIT
-from slipway.workflows.model import Job, Workflow, items
-from slipway.workflows.reader import Mapping, Node, Scalar, text
+from slipway.workflows.model import Job, Workflow, items, lowered
+from slipway.workflows.reader import Node, Scalar, text
 from slipway.workflows.rules import Problem, problem
 
 ACTIONS = ".github/actions/"
@@ -36,11 +36,11 @@ def check(workflow: Workflow) -> Iterator[Problem]:
 def _action(workflow: Workflow, job: Job) -> str:
     """The first action of the kit in a job that needs an engine there; otherwise empty."""
     for step in job.steps:
-        uses, given = text(step.get("uses")), step.get("with")
+        uses, given = text(step.get("uses")), lowered(step.get("with"))
         reference = references.parse(uses)
         kit = reference.kind == "remote" and reference.repository.lower() == KIT
         copy = reference.kind == "here" and (workflow.source.repository / SET_UP).is_file()
-        without = isinstance(given, Mapping) and text(given.get("engine")).lower() == "false"
+        without = text(given.get("engine")).lower() == "false" or text(given.get("stage")) == "lint"
         if (kit or copy) and reference.path.startswith(ACTIONS) and not without:
             return uses
     return ""

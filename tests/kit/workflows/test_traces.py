@@ -2,12 +2,23 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from workflows.harness import golden, places, scenarios, traces
 
 TRACES = places.HERE / "traces"
 SCENARIOS = scenarios.of()
+
+
+# What runs no container: a job of nothing else leaves the runner's engine alone.
+NO_ENGINE = {f"slipway ci {name}" for name in ("login", "cache", "proven", "package", "drafts", "major")}
+
+
+def needs_engine(entry: dict[str, Any]) -> bool:
+    """Return whether a call of slipway takes an engine."""
+    lint = entry["call"] == "slipway ci run" and entry["with"].get("STAGE") == "lint"
+    return entry["call"].startswith("slipway ") and entry["call"] not in NO_ENGINE and not lint
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.name)
@@ -20,6 +31,11 @@ def test_trace(scenario: scenarios.Scenario, act: Path, tmp_path: Path) -> None:
         file.parent.mkdir(exist_ok=True)
         file.write_text(found, encoding="utf-8")
     assert found == file.read_text(encoding="utf-8")
+    for job, engine in run.records("set-ups.jsonl"):
+        calls = [entry for entry in run.records("trace.jsonl") if entry["job"] == job]
+        needed = any(map(needs_engine, calls))
+        whole = all(outcome.result == "success" for outcome in run.jobs.values())
+        assert engine == "true" if needed else engine == "false" or not whole, f"set-up of job {job}"
 
 
 def test_no_trace_without_a_scenario() -> None:

@@ -115,7 +115,9 @@ def _place_recorder(kit: Path) -> None:
     setup = kit / ".github" / "actions" / "setup"
     _place_program(setup / "bin", "slipway")
     (setup / "setup.py").write_text(
-        "import os, pathlib, shutil\n"
+        "import json, os, pathlib, shutil\n"
+        "with open(os.path.join(os.environ['STANDIN_STATE'], 'set-ups.jsonl'), 'a') as log:\n"
+        "    print(json.dumps([os.environ['GITHUB_JOB'], os.environ.get('ENGINE')]), file=log)\n"
         "bin = pathlib.Path(os.environ['RUNNER_TEMP']) / 'recorder'\n"
         "shutil.copytree(pathlib.Path(__file__).parent / 'bin', bin, dirs_exist_ok=True)\n"
         "open(os.environ['GITHUB_PATH'], 'a').write(f'{bin}\\n')\n"
