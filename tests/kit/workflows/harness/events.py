@@ -37,7 +37,7 @@ def dispatch(ref: str = "refs/heads/main", name: str = "acme/shop", **inputs: st
 
 
 def schedule() -> dict[str, Any]:
-    """The nightly run. GitHub's has no repository, unlike all others; `ref` is for act."""
+    """The nightly run. GitHub's payload has no repository, unlike all others; `ref` is for act."""
     return {"schedule": "17 3 * * *", "ref": "refs/heads/main"}
 
 

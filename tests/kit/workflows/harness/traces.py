@@ -91,7 +91,8 @@ def execute(scenario: Scenario, folder: Path, root: Path = places.REPOSITORY) ->
     payload: dict[str, Any] = {
         "push": lambda: events.push(sha, scenario.ref),
         "pull_request": lambda: events.pull_request(first, fork=scenario.fork),
-        "schedule": events.schedule,
+        # act does not start without knowing the default branch; GitHub's event has no repository.
+        "schedule": lambda: {**events.schedule(), "repository": {"default_branch": "main"}},
         "merge_group": lambda: events.merge_group(sha),
         "workflow_dispatch": lambda: events.dispatch(scenario.ref, **({} if called else scenario.inputs)),
     }[scenario.event]()
