@@ -35,9 +35,8 @@ def test_slipway_is_started_by_exec(where: str) -> None:
 def test_the_steps_are_found() -> None:
     """Otherwise the test above would hold because nothing is read."""
     started = [where for where, scripts in SCRIPTS.items() for script in scripts if "exec slipway" in script]
-    assert {".github/workflows/deploy.yml", ".github/actions/deploy/action.yml", ".github/actions/verify/action.yml"} <= {
-        *started
-    }
+    wanted = ("workflows/deploy.yml", "workflows/publish.yml", "actions/deploy/action.yml", "actions/verify/action.yml")
+    assert {f".github/{name}" for name in wanted} <= {*started}
     assert {"deploy-platform", "deploy-compose", "deliver.yml"} <= {*SCRIPTS}
 
 
