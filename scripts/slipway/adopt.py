@@ -1,6 +1,5 @@
 """`slipway init` and `slipway update`: commands and their help; no logic."""
 
-import asyncio
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +9,7 @@ import click
 
 from slipway.errors import ExitCode
 from slipway.options import examples
+from slipway.tools import interrupts
 
 _folder = click.argument(
     "folder", metavar="[DIR]", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path)
@@ -43,7 +43,7 @@ def init(
     from slipway.scaffold import init as scaffold
 
     wish = scaffold.Wish(mode, target, uses, dockerfile)
-    made = asyncio.run(scaffold.plan(folder.resolve(), wish, datetime.now(UTC).date()))
+    made = interrupts.run(scaffold.plan(folder.resolve(), wish, datetime.now(UTC).date()))
     if not dry_run:
         scaffold.write(made)
     show.show_init(made, dry_run, as_json)
@@ -66,7 +66,7 @@ def update(folder: Path, ref: str, source: str, yes: bool, dry_run: bool, as_jso
     from slipway.report import adopt as show
     from slipway.scaffold import update as updates
 
-    planned = asyncio.run(updates.plan(folder.resolve(), source, ref))
+    planned = interrupts.run(updates.plan(folder.resolve(), source, ref))
     show.show_update(planned, as_json)
     if not planned.changes or dry_run:
         return

@@ -1,6 +1,5 @@
 """Commands and their help; no logic."""
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import Literal
@@ -15,6 +14,7 @@ from slipway.db import db
 from slipway.delivery import credentials, deploy, hidden, preview, promote, rollback, status
 from slipway.errors import ExitCode, SlipwayError, UsageError
 from slipway.options import CONTEXT, directories, directory, examples
+from slipway.tools import interrupts
 
 # The list of all commands fits one screen, in the order in which they are met: those of one kind share a line.
 ORDER = ("run", "plan", "check", "deploy", "promote", "rollback", "status", "preview", "attested", "rescan", "db")
@@ -129,7 +129,7 @@ def run(
     options = runs.Options(selection, environment, keep_going, hidden(build_secrets.take()), delivery, taken)
     if dry_run:
         for one in chosen:
-            plan = asyncio.run(plans.plan(one.root, one.settings, options))
+            plan = interrupts.run(plans.plan(one.root, one.settings, options))
             listen.show_plan(*plan, as_json, one.name)
         return
     ended = projects.run(chosen, options, lambda one: listen.listener(one.root, as_json, one.name))
@@ -151,7 +151,7 @@ def plan(as_json: bool, directory: Path) -> None:
 
     root = directory.resolve()
     options = runs.Options(graph.select())
-    listen.show_plan(*asyncio.run(plans.plan(root, config.load(root), options)), as_json)
+    listen.show_plan(*interrupts.run(plans.plan(root, config.load(root), options)), as_json)
 
 
 @main.command(
@@ -194,7 +194,7 @@ def rescan(reference: str, as_json: bool, directory: Path) -> None:
 
     root = directory.resolve()
     with listen.listener(root, as_json) as emit:
-        result = asyncio.run(scans.rescan(root, config.load(root), reference, emit))
+        result = interrupts.run(scans.rescan(root, config.load(root), reference, emit))
     sys.exit(result.exit_code)
 
 
@@ -224,7 +224,7 @@ def check(
     from slipway.workflows.check import installed_kit
     from slipway.workflows.permissions import Default
 
-    report = asyncio.run(syntax.check_all(directory, files, kit or installed_kit(), Default(policy, same_owner)))
+    report = interrupts.run(syntax.check_all(directory, files, kit or installed_kit(), Default(policy, same_owner)))
     show.show(report, as_json)
     if sarif:
         show.write_sarif(report, sarif)
@@ -237,7 +237,7 @@ def stop(directory: Path) -> None:
     """Remove what runs of this project have started. Data volumes stay."""
     from slipway.pipeline import removal
 
-    removed = asyncio.run(removal.stop(directory.resolve()))
+    removed = interrupts.run(removal.stop(directory.resolve()))
     click.echo(f"removed: {', '.join(removed)}" if removed else "nothing of this project was running")
 
 
@@ -249,7 +249,7 @@ def clean(directory: Path) -> None:
     from slipway.pipeline import removal
 
     root = directory.resolve()
-    for name in asyncio.run(removal.clean(root, config.load(root))):
+    for name in interrupts.run(removal.clean(root, config.load(root))):
         click.echo(f"removed: {name}")
 
 
@@ -261,7 +261,7 @@ def doctor(as_json: bool, directory: Path) -> None:
     from slipway import doctor as surgery
     from slipway.report import listen
 
-    checks = asyncio.run(surgery.examine(directory.resolve()))
+    checks = interrupts.run(surgery.examine(directory.resolve()))
     listen.show_checks(checks, as_json)
     sys.exit(ExitCode.NOT_READY if any(check.level == "missing" for check in checks) else ExitCode.PASSED)
 

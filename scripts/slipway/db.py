@@ -1,6 +1,5 @@
 """`slipway db …`: the vulnerability database of scans, by hand."""
 
-import asyncio
 import os
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ import click
 
 from slipway.errors import ExitCode
 from slipway.options import CONTEXT, directory, examples
+from slipway.tools import interrupts
 
 
 @click.group(context_settings=CONTEXT, epilog=examples("slipway db status", "slipway db pull"))
@@ -32,7 +32,7 @@ def pull(source: str, as_json: bool, directory: Path) -> None:
     root = directory.resolve()
     scan = config.load(root).scan
     limit = config.seconds(scan.database_age) / 3600
-    found = asyncio.run(database.pull(scan.database, root, Path(os.devnull), limit, source))
+    found = interrupts.run(database.pull(scan.database, root, Path(os.devnull), limit, source))
     sys.exit(ExitCode.PASSED if show.show(scan.database, found, limit, as_json) else ExitCode.NOT_READY)
 
 

@@ -1,6 +1,5 @@
 """`slipway deploy`, `preview`, `promote`, `rollback`, `status`: what runs where."""
 
-import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ import click
 
 from slipway.errors import ExitCode
 from slipway.options import directory, examples
+from slipway.tools import interrupts
 
 Provenance = Literal["auto", "always", "never"]
 
@@ -97,7 +97,7 @@ def _deploy(
     from slipway.report import listen
 
     with listen.listener(root, as_json) as emit:
-        result = asyncio.run(deployment.deploy(root, settings, environment, reference, emit, delivery))
+        result = interrupts.run(deployment.deploy(root, settings, environment, reference, emit, delivery))
     sys.exit(result.exit_code)
 
 
@@ -136,7 +136,7 @@ def promote(
 
     root, delivery = directory.resolve(), Delivery(provenance, rollback=rollback, credentials=credentials())
     settings = config.load(root)
-    reference = asyncio.run(deployment.promoted(root, settings, source, delivery))
+    reference = interrupts.run(deployment.promoted(root, settings, source, delivery))
     _deploy(root, settings, environment, reference, delivery, as_json)
 
 
@@ -162,7 +162,7 @@ def rollback(
 
     root, delivery = directory.resolve(), Delivery(provenance, True, rollback, credentials=credentials())
     settings = config.load(root)
-    reference = asyncio.run(deployment.earlier(root, settings, environment, digest, delivery))
+    reference = interrupts.run(deployment.earlier(root, settings, environment, digest, delivery))
     _deploy(root, settings, environment, reference, delivery, as_json)
 
 
@@ -207,7 +207,7 @@ def preview(
     delivery = Delivery(provenance, True, rollback, credentials=secrets, preview=number)
     if not remove:
         _deploy(root, settings, environment, reference, delivery, as_json)  # and end
-    result = asyncio.run(previews.remove(root, settings, environment, delivery))
+    result = interrupts.run(previews.remove(root, settings, environment, delivery))
     files.outputs({"result": result, "status": "passed"})
     click.echo(f"preview of pull request {number}: {result}", err=as_json)
 
@@ -227,6 +227,6 @@ def status(environment: str | None, as_json: bool, directory: Path) -> None:
     from slipway.stages.base import Delivery
 
     root, delivery = directory.resolve(), Delivery(credentials=credentials())
-    found = asyncio.run(standing.standing(root, config.load(root), environment, delivery))
+    found = interrupts.run(standing.standing(root, config.load(root), environment, delivery))
     show.show(found, as_json)
     sys.exit(ExitCode.RED if found.problem else ExitCode.PASSED)

@@ -16,12 +16,15 @@ from leg import Leg
 
 # What a hosted runner's engine is most likely to break: loading, cancelling, publishing, and what reads their words.
 FEW = (
+    "tests/kit/deploy/test_cancelled.py",
     "tests/kit/faults/test_fault_compose.py",
     "tests/kit/faults/test_fault_dockerfile.py",
     "tests/kit/faults/test_fault_interrupt.py",
     "tests/kit/faults/test_fault_layers.py",
     "tests/kit/faults/test_fault_registry.py",
     "tests/kit/image/test_context.py",
+    "tests/kit/stages/test_layers_gone.py",
+    "tests/kit/tools/test_digests_on_push.py",
 )
 TESTS = "scripts/bootstrap --for-tests uv run --project scripts --locked pytest -n 3 -m engine"
 UPDATE = "SLIPWAY_UPDATE_ENGINES"

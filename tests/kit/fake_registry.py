@@ -28,11 +28,13 @@ class FakeRegistry:
 
             def do_GET(self) -> None:
                 if self.path != "/v2/" and outer.fault == "deaf":
+                    outer.pushing.set()
                     outer._free.wait(60)
                 self._answer(200 if self.path == "/v2/" else 404)
 
             def do_HEAD(self) -> None:
                 if outer.fault == "deaf":
+                    outer.pushing.set()
                     outer._free.wait(60)
                 tag = self.path.rpartition("/")[2]
                 if "/manifests/" in self.path and tag in outer.tags:

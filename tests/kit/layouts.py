@@ -81,3 +81,8 @@ def _tar(files: dict[str, str]) -> bytes:
             info.size = len(text.encode())
             tar.addfile(info, io.BytesIO(text.encode()))
     return raw.getvalue()
+
+
+def unpacked(blob: bytes) -> bytes:
+    """The tar of a layer's blob."""
+    return gzip.decompress(blob)

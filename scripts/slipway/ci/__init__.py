@@ -1,7 +1,6 @@
 """`slipway ci …`: what the workflows' steps call between their jobs. Values come by the environment, not by options:
 text of an event must never be part of a script."""
 
-import asyncio
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from slipway.errors import UsageError
+from slipway.tools import interrupts
 
 if TYPE_CHECKING:
     from slipway.deploy.record import Record
@@ -107,7 +107,7 @@ def login() -> None:
     for _, _, secret in wanted:
         click.echo("\n".join(commands.mask(secret)))
     if wanted:
-        files.environment(asyncio.run(docker_config.login(job_folder() / "docker", wanted)))
+        files.environment(interrupts.run(docker_config.login(job_folder() / "docker", wanted)))
     for registry, user, _ in wanted:
         click.echo(f"logged in to {registry} as {user}")
     if key := os.environ.get("SSH_KEY"):
@@ -130,7 +130,7 @@ def issue() -> None:
     body = f"{summary.code(image)}: **{summary.text(status)}**\n\n{summary.last(Path.cwd(), issues.BODY)}"
     place = os.environ.get("ENVIRONMENT", "")
     name = image.partition("@")[0] + (f" ({place})" if place else "")
-    click.echo(asyncio.run(issues.keep(github.event().repository, name, body, red=status != "passed")))
+    click.echo(interrupts.run(issues.keep(github.event().repository, name, body, red=status != "passed")))
 
 
 @ci.command()
@@ -143,7 +143,7 @@ def record() -> None:
     from slipway.pipeline import recorded
 
     event = github.event()
-    click.echo(asyncio.run(recorded.keep(event.repository, event.sha, _last_record(), github.run_url())))
+    click.echo(interrupts.run(recorded.keep(event.repository, event.sha, _last_record(), github.run_url())))
 
 
 @ci.command()
@@ -158,7 +158,7 @@ def comment() -> None:
 
     event, last = github.event(), _last_record()
     body = comments.markdown(last, github.run_url())
-    click.echo(asyncio.run(preview.comment(event.repository, event.number, last, body)))
+    click.echo(interrupts.run(preview.comment(event.repository, event.number, last, body)))
 
 
 @ci.command()
@@ -174,7 +174,7 @@ def package() -> None:
 
     if (tag := required("TAG")) != f"v{__version__}":
         raise UsageError(f"the tag is {tag} and the package is {__version__}. Raise the version, then tag that commit.")
-    done = asyncio.run(provision.uv("build", "--quiet", "--out-dir", "dist", "scripts", timeout=300))
+    done = interrupts.run(provision.uv("build", "--quiet", "--out-dir", "dist", "scripts", timeout=300))
     if not done.ok:
         raise UsageError(f"the package does not build: {done.last_line()}")
     files = sorted(path for path in Path("dist").iterdir() if path.suffix in (".whl", ".gz"))
@@ -190,7 +190,7 @@ def proven() -> None:
     from slipway.pipeline import release
 
     event = github.event()
-    click.echo(f"proven by {asyncio.run(release.proven(event.repository, event.sha))}")
+    click.echo(f"proven by {interrupts.run(release.proven(event.repository, event.sha))}")
 
 
 @ci.command()
@@ -202,7 +202,7 @@ def drafts() -> None:
     from slipway import github
     from slipway.pipeline import release
 
-    found = asyncio.run(release.drafts(github.event().repository, required("TAG")))
+    found = interrupts.run(release.drafts(github.event().repository, required("TAG")))
     click.echo(f"drafts deleted: {', '.join(map(str, found)) or 'none'}")
 
 
@@ -218,7 +218,7 @@ def major() -> None:
     from slipway.pipeline import release
 
     event = github.event()
-    done = asyncio.run(release.move_major(event.repository, required("TAG"), event.sha))
+    done = interrupts.run(release.move_major(event.repository, required("TAG"), event.sha))
     click.echo(commands.annotation("warning", done.says, title="slipway") if done.refused else done.says)
 
 

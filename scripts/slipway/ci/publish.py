@@ -1,6 +1,5 @@
 """`slipway ci …` of publish.yml, and what is said of artifacts: check what is handed over, push it, move the tags."""
 
-import asyncio
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from slipway.ci import job_folder, required
+from slipway.tools import interrupts
 
 if TYPE_CHECKING:
     from slipway.image.reference import Repository
@@ -31,10 +31,10 @@ def publish() -> None:
     log = job_folder() / "publish.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     layouts, digests = Path(required("LAYOUTS")), required("DIGESTS").split()
-    done = asyncio.run(handover.push(layouts, digests, wanted, environment, log, attested=attest != "no"))
+    done = interrupts.run(handover.push(layouts, digests, wanted, environment, log, attested=attest != "no"))
     digest = done.digest
     if commit in names:
-        digest = asyncio.run(handover.fixed(done.repository, commit, done.digest, environment))
+        digest = interrupts.run(handover.fixed(done.repository, commit, done.digest, environment))
     if digest != done.digest:
         attest = "no"  # by the run that published it
         said = f"This commit was published before, as {digest}; this run built other bytes ({done.digest})."
@@ -92,8 +92,8 @@ def tag() -> None:
     names = tags.wanted(event)
     log = job_folder() / "tag.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    digest = os.environ.get("DIGEST") or asyncio.run(handover.published(target, tags.commit(event), environment))
-    moved = asyncio.run(handover.move(target, digest, names, environment, log))
+    digest = os.environ.get("DIGEST") or interrupts.run(handover.published(target, tags.commit(event), environment))
+    moved = interrupts.run(handover.move(target, digest, names, environment, log))
     files.outputs(
         {"digest": digest, "image": target.at(digest), "tags": "\n".join(target.tagged(name) for name in names)}
     )

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 
 from slipway.deploy.target import Attempt
+from slipway.errors import SlipwayError
 
 
 class Blind(ABC):
@@ -29,8 +30,9 @@ class Blind(ABC):
         return ""
 
     async def abandon(self, previous: str) -> None:
-        if previous:
-            await self.deploy(previous, migrate=False)
+        if not previous:
+            raise SlipwayError("nothing is known to have run before, and nobody can ask what runs now")
+        (await self.deploy(previous, migrate=False)).ensure()
 
     async def stop(self) -> bool:
         return False

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_urlsafe
@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 from slipway.deploy.target import Attempt
 from slipway.errors import NotReady, UsageError
 from slipway.policy.compose import PLACEHOLDER
-from slipway.tools import compose, docker
+from slipway.tools import compose, docker, loading
 from slipway.tools.compose import Project
+from slipway.tools.process import Finished
 
 WAIT_SECONDS = 60
 
@@ -38,6 +39,7 @@ class ComposeTarget:
     log: Path
     generate_secrets: bool = False
     doing: Callable[[str], None] = lambda _: None
+    restore: Callable[[str], Awaitable[None]] | None = None  # puts an image there again where its layers are gone
     patience: float = 0.0
     seen: list[str] = field(default_factory=list)  # what ran at first, and what we sent
 
@@ -148,7 +150,10 @@ class ComposeTarget:
         return f"{runs} was started since" if runs and self.seen and runs not in self.seen else ""
 
     async def abandon(self, previous: str) -> None:
-        await (self.deploy(previous, migrate=False) if previous else self.stop())
+        if previous:
+            (await self.deploy(previous, migrate=False)).ensure()
+        else:
+            await self.stop()
 
     async def deploy(self, reference: str, *, migrate: bool) -> Attempt:
         self.seen.append(reference)
@@ -164,7 +169,7 @@ class ComposeTarget:
             # Before the new version starts: as its dependency, compose would stop the old one first, then migrate.
             done = None
             try:
-                done = await stack("run", "--rm", "--no-deps", self.migration, timeout=600)
+                done = await self._made(stack, reference, "run", "--rm", "--no-deps", self.migration)
             finally:
                 if done is None or done.timed_out:  # then compose leaves the container, and the migration goes on in it
                     oneoff = (self._label, "label=com.docker.compose.oneoff=True")
@@ -172,13 +177,22 @@ class ComposeTarget:
             if not done.ok:
                 return Attempt(False, f"the migration failed: {compose.reason(done)}", traffic_moved=False)
         self.doing(f"starting {self.service}")
-        started = await stack(*up, "--no-deps", self.service, timeout=600)
+        started = await self._made(stack, reference, *up, "--no-deps", self.service)
         if not started.ok:
             return Attempt(False, self._plain(compose.reason(started)))
         box = await self._box()
         if not box or box["Config"]["Image"] != reference:
             return Attempt(False, f"{self.service} is not running after it was started")
         return Attempt(True)
+
+    async def _made(self, stack: Project, reference: str, *args: str) -> Finished:
+        """Call compose for containers of the app. Where the engine shows the image and its layers are gone, the image
+        is put there again, once. A host over SSH pulls its images itself."""
+        done = await stack(*args, timeout=600)
+        if not done.ok and self.restore and not self._remote and loading.layers_gone(done.err):
+            await self.restore(reference)
+            done = await stack(*args, timeout=600)
+        return done
 
     async def stop(self) -> bool:
         await self._stack(PLACEHOLDER)("down", "--remove-orphans", timeout=120)

@@ -231,9 +231,14 @@ class Platform(ABC):
             return
         with contextlib.suppress(SlipwayError):  # it has ended: how, is what counts
             await self._cancel(self.ours[-1])
-        runs = (await self._get(self.ours[-1])).get("status") in self.RUNNING
+
+        async def ended() -> str | None:
+            status = str((await self._get(self.ours[-1])).get("status"))
+            return None if status in self.PENDING else status
+
+        runs = await until(ended, LOOKUP_SECONDS, first=PAUSE / 5, longest=PAUSE) in self.RUNNING
         if runs and previous:
-            await self.deploy(previous, migrate=False)
+            (await self.deploy(previous, migrate=False)).ensure()
         elif not runs:
             await self._failed(self.image.reference)
 

@@ -31,10 +31,21 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def append(state: Path, record: Record) -> None:
-    """Add a record. Raises OSError."""
-    with (state / NAME).open("ab") as file:
-        file.write(msgspec.json.encode(record) + b"\n")
+def append(state: Path, record: Record, instead: Record | None = None) -> None:
+    """Add a record. Raises OSError.
+
+    Args:
+        instead: one of the same deploy that stands last and is taken out.
+    """
+    line = msgspec.json.encode(record) + b"\n"
+    if instead is None:
+        with (state / NAME).open("ab") as file:
+            file.write(line)
+        return
+    earlier = (state / NAME).read_bytes().removesuffix(msgspec.json.encode(instead) + b"\n")
+    fresh = state / f".{NAME}"
+    fresh.write_bytes(earlier + line)
+    fresh.replace(state / NAME)
 
 
 def read(state: Path, environment: str = "") -> list[Record]:

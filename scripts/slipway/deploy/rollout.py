@@ -2,16 +2,16 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
 
 from slipway.deploy.probe import Checks, problem
 from slipway.deploy.target import Attempt, Result, Target
 from slipway.errors import SlipwayError, UsageError
+from slipway.tools.interrupts import to_the_end
 
-T = TypeVar("T")
 OLD_SECONDS = 10.0  # how long the version before may take to answer where nobody touched it
+SENT_AGAIN = "it was sent again, and what it answers as is not known"
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,14 @@ class Before:
     forbidden: str = ""  # why it must not be brought back: a breaking migration, the user's word
 
 
+class Interrupted(asyncio.CancelledError):
+    """The end of a rollout that was interrupted, with what it came to."""
+
+    def __init__(self, report: Report):
+        super().__init__(report.reason)
+        self.report = report
+
+
 async def _unknown(_: str) -> Before:
     return Before()
 
@@ -45,13 +53,16 @@ async def roll_out(
     checks: Checks,
     doing: Callable[[str], None],
     look: Callable[[str], Awaitable[Before]] = _unknown,
+    noted: Callable[[Report], object] = lambda _: None,
 ) -> Report:
     """Deploy `reference` and verify it; bring the previous digest back when it fails.
 
     Args:
         look: at the version before, while nothing has changed yet.
+        noted: told at once when the rollout is interrupted; what it comes to follows, if there is time for it.
 
     Raises:
+        Interrupted: it was interrupted, and what ran before runs again or needs a human.
         SlipwayError: it was refused before anything changed.
     """
     previous = await target.current()
@@ -63,7 +74,7 @@ async def roll_out(
         raise UsageError(before.refusal)
     notes = tuple(await target.preflight())
     old = replace(checks, version=checks.version if before.version else "", expected=before.version)
-    rollout = _Rollout(target, reference, previous, checks, old, before.forbidden, doing)
+    rollout = _Rollout(target, reference, previous, checks, old, before.forbidden, doing, noted)
     return replace(await rollout.run(), notes=notes)
 
 
@@ -78,6 +89,7 @@ class _Rollout:
     old: Checks  # of the version before
     no_way_back: str
     doing: Callable[[str], None]
+    noted: Callable[[Report], object]
 
     async def run(self) -> Report:
         """Deploy and verify, or go back."""
@@ -93,10 +105,35 @@ class _Rollout:
                     return self._report(Result.LIVE, "", proven=bool(checks.version))
         except asyncio.CancelledError:
             # Halfway, neither version is whole: what ran before comes back, or nothing stays.
-            self.doing("interrupted: undoing")
-            await _to_the_end(target.abandon(self.previous))
-            raise
-        return await _to_the_end(self._back(attempt, why))
+            self._interrupted()
+            report, _ = await to_the_end(self._undone())
+            raise Interrupted(report) from None
+        report, interrupted = await to_the_end(self._back(attempt, why), self._interrupted)
+        if interrupted:
+            raise Interrupted(report)
+        return report
+
+    def _interrupted(self) -> None:
+        """Have it on record at once: whoever interrupts may kill soon after."""
+        self.noted(self._report(Result.NEEDS_HUMAN, "interrupted, and ended before it was known what runs"))
+
+    async def _undone(self) -> Report:
+        """Bring back what ran before, and prove it."""
+        target, previous, ill = self.target, self.previous, ""
+        try:
+            await target.abandon(previous)
+            if (runs := await target.current()) != previous:
+                ill = f"{runs or 'nothing'} runs"
+            elif previous and target.patience and not self.old.version:
+                ill = SENT_AGAIN
+            elif previous:
+                ill = await problem(target.url, self.old, patience=self.checks.timeout + target.patience)
+        except (SlipwayError, OSError) as error:
+            ill = str(error) or type(error).__name__
+        if ill:
+            return self._report(Result.NEEDS_HUMAN, f"interrupted, and the version before did not come back: {ill}")
+        end = "the version before runs" if previous else "nothing ran before, and nothing runs"
+        return self._report(Result.KEPT_OLD, f"interrupted; {end}")
 
     def _report(self, result: Result, reason: str, diagnosis: str = "", proven: bool = False) -> Report:
         return Report(result, reason, self.previous, proven, diagnosis)
@@ -127,7 +164,7 @@ class _Rollout:
         again = await _attempt(target, previous, migrate=False)
         ill = again.reason or "no reason given"
         if again.ok and target.patience and not self.old.version:  # nobody says when it runs, and nothing can tell
-            ill = "it was sent again, and what it answers as is not known"
+            ill = SENT_AGAIN
         elif again.ok:
             ill = await problem(target.url, self.old, patience=self.checks.timeout + target.patience)
         if ill:
@@ -142,16 +179,3 @@ async def _attempt(target: Target, reference: str, *, migrate: bool) -> Attempt:
         return await target.deploy(reference, migrate=migrate)
     except (SlipwayError, OSError) as error:
         return Attempt(False, str(error) or type(error).__name__)
-
-
-async def _to_the_end(work: Coroutine[Any, Any, T]) -> T:
-    """Await what must not stop halfway: interrupts are taken note of, and raised when it is done."""
-    task, interrupted = asyncio.ensure_future(work), False
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError:
-            interrupted = True
-    if interrupted:
-        raise asyncio.CancelledError
-    return task.result()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from slipway.errors import ExitCode
+from slipway.errors import ExitCode, SlipwayError
 
 
 class Result(enum.Enum):
@@ -41,6 +41,11 @@ class Attempt:
     traffic_moved: bool = True  # False: the old version was never touched
     result: Result | None = None  # what the rollout comes to, where it is not kept-old or rolled-back
 
+    def ensure(self) -> None:
+        """Raise SlipwayError with the reason where the platform did not take it."""
+        if not self.ok:
+            raise SlipwayError(self.reason)
+
 
 class Target(Protocol):
     """A place where an image runs. One object drives one rollout, and remembers what it sent."""
@@ -73,7 +78,7 @@ class Target(Protocol):
         """Who has deployed something else since, in a few words; empty: nobody."""
 
     async def abandon(self, previous: str) -> None:
-        """Undo a deploy that was interrupted halfway, so that `previous` runs; empty: nothing ran."""
+        """Undo a deploy that was interrupted, so that `previous` runs; empty: nothing ran. Raises SlipwayError."""
 
     async def stop(self) -> bool:
         """Stop serving: there is nothing to go back to. False where that is not possible."""

@@ -131,7 +131,7 @@ def archive(layout: Path, image: Image, name: str, *, layers: bool) -> bytes:
     Args:
         name: full name with host; given as R@D it names the digest and no tag.
         layers: False leaves the layers out: the engine that built them has them already (0.05 s instead of 1 s),
-            and refuses to load when it has not.
+            and says so when it has not (see tools/loading.py).
     """
     entry = {
         "mediaType": json.loads(image.manifest).get("mediaType", "application/vnd.oci.image.manifest.v1+json"),

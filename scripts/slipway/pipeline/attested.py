@@ -11,7 +11,7 @@ from slipway import config
 from slipway.errors import UsageError
 from slipway.image.reference import Repository, by_digest
 from slipway.policy.provenance import PROVENANCE, SBOM, Attestation, Expected, NotAttested
-from slipway.tools import attestations, signer
+from slipway.tools import attestations, interrupts, signer
 
 
 class Attested(Struct, frozen=True):
@@ -35,7 +35,7 @@ def attested(
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", source):
         raise UsageError(f"{source!r} is not a repository on GitHub. Write it as OWNER/NAME.")
     by = signer.expected(root, source, signed_by or settings.publish.signer)
-    return asyncio.run(_attested(image, Expected(digest, source, by, ref, self_hosted)))
+    return interrupts.run(_attested(image, Expected(digest, source, by, ref, self_hosted)))
 
 
 async def _attested(image: Repository, expected: Expected) -> Attested:

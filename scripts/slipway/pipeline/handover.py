@@ -4,7 +4,6 @@ Runs none of the project's code and builds nothing: it reads blobs, pushes them,
 """
 
 import json
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from slipway.github.tags import moving
 from slipway.image import layout, sbom
 from slipway.image.layout import Image
 from slipway.image.reference import DIGEST, Repository, by_digest
-from slipway.tools import docker, remote
+from slipway.tools import docker, loading, remote
 
 TECHNICAL = "slipway-"  # + the digest's first digits: what is pushed before any tag moves
 
@@ -64,7 +63,7 @@ async def push(
     # What is wrong with the bill of materials is said before anything is pushed.
     _bill(images, repository, images[0][1].digest, artifacts, attested)
     for folder, image in images:
-        await _load(folder, image, repository, log)
+        await loading.load(folder, image, repository.at(image.digest), log, whole=True)
         await remote.push(repository, image.digest, technical(image.digest), log, environment)
     digest = images[0][1].digest
     if len(images) > 1:
@@ -150,17 +149,6 @@ def _checked(artifacts: Path, digests: list[str]) -> list[tuple[Path, Image]]:
             "Pass the output `digest` of every job whose artifact is passed, one a line."
         )
     return [images[digest] for digest in digests]
-
-
-async def _load(folder: Path, image: Image, repository: Repository, log: Path) -> None:
-    name = repository.at(image.digest)
-    with tempfile.NamedTemporaryFile(suffix=".tar") as file:
-        file.write(layout.archive(folder, image, name, layers=True))
-        file.flush()
-        done = await docker.docker("load", "--input", file.name, timeout=600, log=log)
-    shown = await docker.image(image.digest) if done.ok else None
-    if not shown or shown.get("Id") != image.digest:
-        raise Broken(f"the engine did not take {image.digest}: {done.last_line()}")
 
 
 async def published(repository: Repository, name: str, environment: dict[str, str]) -> str:

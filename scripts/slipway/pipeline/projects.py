@@ -1,6 +1,5 @@
 """Several projects, one run after another: each has the machine to itself, so that its time limits hold."""
 
-import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from slipway.errors import ExitCode, SlipwayError, UsageError
 from slipway.pipeline import run as runs
 from slipway.pipeline.result import RunResult
 from slipway.pipeline.scheduler import Emit
+from slipway.tools import interrupts
 
 # As within a run: what a person must know of first.
 WORST = (ExitCode.INTERRUPTED, ExitCode.BROKEN, *runs.WORST, ExitCode.PASSED)
@@ -68,7 +68,7 @@ def run(
             continue
         try:
             with listener(project) as emit:
-                result = asyncio.run(runs.run(project.root, project.settings, options, emit))
+                result = interrupts.run(runs.run(project.root, project.settings, options, emit))
             ended.append(Ended(project, result.exit_code, result))
         except SlipwayError as error:
             if len(projects) == 1:

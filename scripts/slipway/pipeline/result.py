@@ -29,6 +29,11 @@ class StageResult(Struct, frozen=True, kw_only=True):
     log: Annotated[str, Meta(description="path relative to the project")] = ""
     facts: dict[str, Any] = {}
 
+    @property
+    def needs_human(self) -> bool:
+        """Whether it was interrupted and somebody has to look: a deploy of which nobody knows what runs."""
+        return self.status == "cancelled" and self.facts.get("result") == "needs-human"
+
 
 class SourceResult(Struct, frozen=True):
     """Where the code came from."""

@@ -1,13 +1,12 @@
 """One run from start to end: look at the machine and the source, execute, write result.json, leave nothing behind."""
 
 import asyncio
-import signal
+import contextlib
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from slipway import config, github
 from slipway.errors import ExitCode, NotReady, UsageError
@@ -28,13 +27,11 @@ from slipway.pipeline.result import (
 from slipway.pipeline.reuse import Store
 from slipway.pipeline.scheduler import Emit, Scheduler
 from slipway.stages.base import Context, Delivery, Outcome
-from slipway.tools import docker, git
+from slipway.tools import docker, git, interrupts
 from slipway.tools.docker import RUN_LABEL, Engine
 from slipway.tools.git import Source
 from slipway.tools.images import Images, choose, named
 from slipway.tools.process import together
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -68,15 +65,19 @@ async def conclude(scheduler: Scheduler, context: Context, started: datetime, mi
     """Execute, clean up, and write what came of it."""
     plan = tuple(stage.name for stage in scheduler.selection.stages)
     scheduler.emit(Event(kind=Kind.RUN_STARTED, text=headline(context.root, context), plan=plan))
-    interrupted = await _interruptible(scheduler.execute())
+
+    def noted() -> None:
+        with contextlib.suppress(NotReady):  # the clean-up matters more
+            _write(context.folder, _result(scheduler, context, started, missing, True))
+
+    interrupted = await interrupts.interruptible(scheduler.execute(), noted)
     if interrupted and context.engine:
         await docker.remove(f"label={RUN_LABEL}={context.run_id}")
     result = _result(scheduler, context, started, missing, interrupted)
     _write(context.folder, result)
     scheduler.emit(Event(kind=Kind.RUN_FINISHED, at=result.seconds, run=result))
     if interrupted:
-        for number in SIGNALS:
-            signal.signal(number, signal.SIG_IGN)  # nothing is left to end but ourselves, with 130
+        interrupts.ignore()
     return result
 
 
@@ -142,32 +143,6 @@ def headline(root: Path, context: Context) -> str:
     engine = f"engine {context.engine.version}" if context.engine else "no engine"
     stand_ins = " · offline stand-ins in use" if context.images.stand_ins else ""
     return f"{root.name} @ {commit} · {engine}{stand_ins}"
-
-
-async def _interruptible(work: Coroutine[Any, Any, None]) -> bool:
-    """Await, turning SIGINT and SIGTERM into an orderly end. Returns whether there was one."""
-    task = asyncio.ensure_future(work)
-    loop = asyncio.get_running_loop()
-    hit = False
-
-    def stop() -> None:
-        nonlocal hit
-        hit = True
-        task.cancel()
-
-    for number in SIGNALS:
-        loop.add_signal_handler(number, stop)
-    try:
-        await task
-    except asyncio.CancelledError:
-        if not hit:
-            raise
-    finally:
-        for number in SIGNALS:
-            loop.remove_signal_handler(number)
-            if hit:  # the next one would end us in the middle of cleaning up (not ignored: children would inherit that)
-                signal.signal(number, lambda *_: None)
-    return hit
 
 
 def _result(scheduler: Scheduler, context: Context, started: datetime, missing: str, interrupted: bool) -> RunResult:

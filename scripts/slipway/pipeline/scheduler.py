@@ -13,7 +13,8 @@ from slipway.errors import Broken, SlipwayError
 from slipway.pipeline.graph import Selection
 from slipway.pipeline.result import Event, Kind, StageResult
 from slipway.pipeline.reuse import Store
-from slipway.stages.base import Context, Outcome, Stage
+from slipway.stages.base import Cancelled, Context, Outcome, Stage
+from slipway.tools.interrupts import to_the_end
 
 Emit = Callable[[Event], None]
 
@@ -52,15 +53,12 @@ class Scheduler:
                 if stage.name not in self.outcomes:
                     self._record(stage, self._now(), Outcome("skipped", "not reached"))
         except asyncio.CancelledError:
-            await self._cancel(self._tasks)
+            await to_the_end(self._cancel(self._tasks))  # a second one does not lose what came of a deploy
             raise
         finally:
-            await self._cancel(self._preparations)
             # Whatever ended the run, what it left outside is removed, also at a second Ctrl-C: every call has an end.
-            cleaning = asyncio.ensure_future(self._clean_up())
-            while not cleaning.done():
-                with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.shield(cleaning)
+            await to_the_end(self._cancel(self._preparations))
+            await to_the_end(self._clean_up())
 
     def _prepare_all(self, among: Callable[[Stage], bool]) -> None:
         for stage in filter(among, self.selection.stages):
@@ -118,6 +116,8 @@ class Scheduler:
             started = self._now()
             outcome = Outcome("cancelled", "stopped before its end")
             outcome = await self._run(stage)
+        except Cancelled as end:
+            outcome = end.outcome
         except asyncio.CancelledError:
             pass
         finally:

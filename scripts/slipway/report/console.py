@@ -175,6 +175,7 @@ def closing(run: RunResult, left: Left = Left()) -> RenderableType:
         parts.append(Text(f"  not ready: {run.reason}", "red"))
     if run.status == "cancelled":
         parts.append(Text("  interrupted; what this run had started is removed", "yellow"))
+        parts += [Text(f"  {s.name}: {s.reason}\n    mend: {s.mend}", "yellow") for s in run.stages if s.needs_human]
     if not bad and run.status in ("passed", "degraded"):
         overlapped = f" ({run.work_seconds:.1f} s of work overlapped)" if run.work_seconds > run.seconds else ""
         words = [run.url or run.image.digest, f"{run.seconds:.1f} s{overlapped}"]

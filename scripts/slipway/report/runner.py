@@ -10,6 +10,7 @@ from slipway.pipeline.result import Event, Kind, RunResult, StageResult
 from slipway.pipeline.subject import Subject
 from slipway.policy.finding import Finding, severe
 from slipway.report import sarif, summary
+from slipway.stages.base import INTERRUPTED
 
 LIMIT = 10  # annotations of a kind that GitHub shows for one step
 LOG_LINES = 5000  # of one stage; the file has them all
@@ -25,6 +26,8 @@ class Runner:
     def __call__(self, event: Event) -> None:
         if event.kind is Kind.RUN_STARTED:
             self._say(*commands.group(f"slipway {event.project}".rstrip(), [event.text]))
+        elif event.kind is Kind.STAGE_PROGRESS and event.text.startswith(INTERRUPTED):
+            self._say(commands.annotation("warning", event.text, title=event.stage))
         elif event.kind is Kind.STAGE_FINISHED and event.result:
             self._say(*self._stage(event.result, event.project))
         elif event.kind is Kind.RUN_FINISHED and event.run:
@@ -71,6 +74,7 @@ def annotations(run: RunResult, root: Path) -> list[str]:
         for s in bad
         if not any(f.stops for f in s.findings)
     ]
+    errors += [commands.annotation("error", f"{s.reason}. {s.mend}", title=s.name) for s in run.stages if s.needs_human]
     if run.status in ("not-ready", "broken") and not errors:
         errors.append(commands.annotation("error", run.reason, title=run.status))
     warnings = [

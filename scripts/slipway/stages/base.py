@@ -1,5 +1,6 @@
 """The shape that every stage has: what it needs, what its result depends on, and how it runs."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from slipway.tools.git import Source
 from slipway.tools.images import Images
 
 Status = Literal["passed", "failed", "broken", "degraded", "reused", "skipped", "cancelled"]
+INTERRUPTED = "interrupted"  # begins what a stage is doing where people must see it at once, before a kill
 GREEN: tuple[Status, ...] = ("passed", "degraded", "reused")
 
 
@@ -43,6 +45,14 @@ def failed(summary: str, *findings: Finding, mend: str = "", **facts: Any) -> Ou
 def timed_out(summary: str, *findings: Finding, mend: str = "", **facts: Any) -> Outcome:
     """A stage that was ended at its time limit."""
     return Outcome("failed", summary, findings, mend, facts, ExitCode.TIMED_OUT)
+
+
+class Cancelled(asyncio.CancelledError):
+    """The end of a stage that was cancelled and knows what came of it."""
+
+    def __init__(self, outcome: Outcome):
+        super().__init__(outcome.summary)
+        self.outcome = outcome
 
 
 async def _no_preparation() -> None:

@@ -1,6 +1,7 @@
 """Build: one image, once, into a kept OCI layout; every blob proven; loaded into the engine under its digest."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -19,7 +20,7 @@ from slipway.image import layer_cache, layout
 from slipway.image.reference import short
 from slipway.image.taken import take
 from slipway.stages.base import Context, Outcome, Stage, failed, timed_out
-from slipway.tools import build_secrets, buildx, docker
+from slipway.tools import build_secrets, buildx, docker, loading
 from slipway.tools.build_secrets import Secrets
 from slipway.tools.buildx import Bake, Progress
 from slipway.tools.process import Finished
@@ -110,11 +111,15 @@ async def holds(context: Context, earlier: Outcome) -> bool:
 async def run(context: Context) -> Outcome:
     if context.taken:
         ready = await asyncio.to_thread(take, context.taken, layout_folder(context))
-        await _keep(context, ready, slim=False)
+        await _keep(context, ready, whole=True)
         return Outcome("passed", f"{_about(ready)} · built by another job", facts=facts(ready))
     settings, given = context.settings.build, secrets(context)
     progress = Progress(context.log, context.doing, given.hide)
-    done, image = await _bake(context, progress, given)
+    try:
+        done, image = await _bake(context, progress, given)
+    except asyncio.CancelledError:
+        shutil.rmtree(f"{settings.cache_to}.new", ignore_errors=True)  # half a cache, into which the next would write
+        raise
     if done.timed_out:
         return timed_out(f"the build took longer than {settings.timeout} and was ended", mend="raise [build] timeout")
     if not done.ok:
@@ -125,7 +130,7 @@ async def run(context: Context) -> Outcome:
             raise NotReady(f"the Docker engine went away in the middle of the build ({why}). Start it, then run again.")
         return failed(why, mend=_mend(progress.other, settings.dockerfile))
     assert image
-    await _keep(context, image)
+    await _keep(context, image, whole=not loading.own_builder())
     cached = f" · {len(progress.cached)} of {len(progress.steps)} steps cached" if progress.steps else ""
     return Outcome("passed", f"{_about(image)}{cached}", facts=facts(image, len(progress.steps), len(progress.cached)))
 
@@ -135,11 +140,12 @@ def _about(image: layout.Image) -> str:
     return f"{short(image.digest)} · {image.size / 1e6:.0f} MB"
 
 
-async def _keep(context: Context, image: layout.Image, *, slim: bool = True) -> None:
+async def _keep(context: Context, image: layout.Image, *, whole: bool) -> None:
     """Load the image that lies in the kept layout, and note that it is this project's."""
-    layout.give_name(layout_folder(context), context.repository.at(image.digest))
-    await load(context, layout_folder(context), image, slim=slim)
-    (context.state / "image").write_text(context.repository.at(image.digest) + "\n")
+    folder, reference = layout_folder(context), context.repository.at(image.digest)
+    layout.give_name(folder, reference)
+    await loading.load(folder, image, reference, context.log, whole=whole)
+    (context.state / "image").write_text(reference + "\n")
     digests = [d for d in built(context) if d != image.digest]
     (context.state / "images").write_text("\n".join([*digests, image.digest]) + "\n")
 
@@ -223,26 +229,14 @@ def facts(image: layout.Image, steps: int = 0, cached: int = 0) -> dict[str, Any
     }
 
 
-async def load(context: Context, folder: Path, image: layout.Image, *, slim: bool = True) -> None:
-    """Put the image into the engine as R@D, and believe it only when the engine shows that digest.
-
-    Args:
-        slim: try without the layers first: the engine that built the image has them.
-
-    Raises:
-        Broken: the engine took it and shows another.
-    """
-    name = context.repository.at(image.digest)
-    found = await docker.image(name)
-    if found and found.get("Id") == image.digest:
-        return
-    for with_layers in (False, True) if slim else (True,):
-        archive = layout.archive(folder, image, name, layers=with_layers)
-        done = await docker.docker("load", stdin=archive, timeout=300, log=context.log)
-        shown = await docker.image(image.digest) if done.ok else None
-        if shown and shown.get("Id") == image.digest:
-            return
-    raise Broken(f"the engine did not take the image that was built: {done.last_line()}")
+async def restore(context: Context, reference: str) -> None:
+    """Put an image whose layers are gone from the engine there again: whole from the layout that holds it, otherwise
+    from its registry. What fails here fails where the image is used."""
+    with contextlib.suppress(Broken):
+        image = layout.read(layout_folder(context))
+        if reference == context.repository.at(image.digest):
+            return await loading.load(layout_folder(context), image, reference, context.log, whole=True)
+    await docker.docker("pull", "--quiet", reference, timeout=loading.SECONDS, log=context.log)
 
 
 def _platform(context: Context) -> list[str]:

@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,12 @@ from slipway.config import seconds
 from slipway.deploy import record
 from slipway.deploy.probe import Checks
 from slipway.deploy.record import Record
-from slipway.deploy.rollout import Before, Report, roll_out
+from slipway.deploy.rollout import Before, Interrupted, Report, roll_out
 from slipway.deploy.target import Image, Result, Target
 from slipway.errors import NotReady, UsageError
 from slipway.image.reference import by_digest, short
 from slipway.stages import place
-from slipway.stages.base import Context, Outcome, Stage
+from slipway.stages.base import INTERRUPTED, Cancelled, Context, Outcome, Stage
 from slipway.stages.proof import proof
 from slipway.tools import docker, docker_config, remote
 
@@ -37,13 +37,45 @@ async def run(context: Context) -> Outcome:
     target = await place.place(context, image)
     checks = Checks(settings.health, settings.version, context.version, settings.checks, seconds(settings.timeout))
     here = not elsewhere and not settings.host
-    report = await roll_out(target, context.reference, checks, context.doing, partial(_before, context, here))
-    report = _redacted(report, context.delivery.credentials.values())
-    _keep(context, Record(
-        record.now(), place.shown(name, context.delivery.preview), settings.target, context.reference, context.version,
-        report.result.word, report.previous, target.url, github.actor(), proven, report.reason,
-    ))  # fmt: skip
-    return _outcome(context, name, target, report, checks, proven)
+    journal = _Journal(context, name, settings.target, target.url, proven)
+    look = partial(_before, context, here)
+    try:
+        report = await roll_out(target, context.reference, checks, context.doing, look, journal.interrupted)
+    except Interrupted as end:
+        report = journal.keep(end.report)
+        raise Cancelled(replace(_outcome(context, name, target, report, checks, proven), status="cancelled")) from None
+    return _outcome(context, name, target, journal.keep(report), checks, proven)
+
+
+@dataclass
+class _Journal:
+    """What is on record of one deploy: the last thing that is known of it."""
+
+    context: Context
+    name: str  # of the environment
+    target: str
+    url: str
+    proven: str
+    last: Record | None = None
+
+    def keep(self, report: Report) -> Report:
+        """Put a report on record and return it without credentials."""
+        context = self.context
+        report = _redacted(report, context.delivery.credentials.values())
+        one = Record(
+            record.now(), place.shown(self.name, context.delivery.preview), self.target, context.reference,
+            context.version, report.result.word, report.previous, self.url, github.actor(), self.proven, report.reason,
+        )  # fmt: skip
+        with contextlib.suppress(OSError):  # the deploy is done: its record is not worth failing it
+            record.append(context.state, one, self.last)
+            self.last = one
+        return report
+
+    def interrupted(self, report: Report) -> None:
+        """Say at once what to do should the undoing not come to its end: GitHub kills 10 s after the first signal."""
+        self.keep(report)
+        way = f" If that is cut short: {back}" if (back := _back(self.context, self.name, report)) else ""
+        self.context.doing(f"{INTERRUPTED}: undoing the deploy.{way}")
 
 
 def _told(context: Context) -> Callable[[str], None]:
@@ -84,12 +116,19 @@ def _outcome(context: Context, name: str, target: Target, report: Report, checks
     mend = "see the app's last lines in the log; mend it and run again"
     if report.result is Result.NEEDS_HUMAN:
         mend, now = f"look at what runs now, before anything else: {target.where}", "nobody knows what runs"
+        mend += f"; back to the version before: {back}" if (back := _back(context, name, report)) else ""
     elif report.result is Result.SUPERSEDED:
         mend, now = "nothing to do if the newer deploy is yours: `slipway status` says what runs", "left alone"
     elif report.result is Result.TIMED_OUT:
         mend = f"find out what holds it up ({target.url}), or give it longer: [deploy.{name}] deadline"
     said = f"{report.result.word}: {report.reason} · {now}"
     return Outcome("failed", said, mend=mend, facts=facts, exit_code=report.result.code)
+
+
+def _back(context: Context, name: str, report: Report) -> str:
+    """The command that brings the version before back; empty where there is none, or no command for it."""
+    digest = report.previous.rpartition("@")[2]
+    return f"slipway rollback {name} {digest}" if digest and not context.delivery.preview else ""
 
 
 async def labels(reference: str) -> dict[str, str] | None:
@@ -142,11 +181,6 @@ async def _before(context: Context, here: bool, previous: str) -> Before:
             "Push it again, or go without: --no-rollback."
         )
     return Before(version(context.state, previous, old), refusal, forbidden)
-
-
-def _keep(context: Context, one: Record) -> None:
-    with contextlib.suppress(OSError):  # the deploy is done: its record is not worth failing it
-        record.append(context.state, one)
 
 
 def _summary(report: Report, checks: Checks) -> str:

@@ -13,8 +13,9 @@ from slipway.image.reference import short
 from slipway.policy import junit
 from slipway.policy.compose import PLACEHOLDER
 from slipway.policy.finding import Finding
+from slipway.stages import build
 from slipway.stages.base import Context, Outcome, Stage, failed, timed_out
-from slipway.tools import compose, docker, environments, process
+from slipway.tools import compose, docker, environments, loading, process
 from slipway.tools.compose import Project
 from slipway.tools.pytest import NAMED, Now
 
@@ -79,7 +80,11 @@ async def run(context: Context) -> Outcome:
     stack = project(context, context.reference)
     limit = seconds(settings.timeout)
     context.doing("waiting for the stack to be healthy")
-    up = await stack("up", "--detach", "--wait", "--wait-timeout", "90", timeout=limit)
+    start = ("up", "--detach", "--wait", "--wait-timeout", "90")
+    up = await stack(*start, timeout=limit)
+    if not up.ok and loading.layers_gone(up.err):
+        await build.restore(context, context.reference)
+        up = await stack(*start, timeout=limit)
     ill = await stack.ill()
     if not up.ok or ill:
         await _append_logs(context, stack)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from slipway.config import DeployTable, seconds
@@ -15,6 +16,7 @@ from slipway.deploy.render import Render
 from slipway.deploy.target import Image, Target
 from slipway.errors import NotReady, UsageError
 from slipway.image.reference import slug
+from slipway.stages import build
 from slipway.stages.base import Context
 from slipway.tools import compose, docker
 
@@ -115,5 +117,5 @@ async def _compose(context: Context, name: str, settings: DeployTable) -> Compos
     return ComposeTarget(
         context.root, project, file, understood, settings.service or "web", settings.migrate,
         settings.address, variables, port, context.log, settings.secrets == "generate",
-        context.doing,
+        context.doing, partial(build.restore, context),
     )  # fmt: skip

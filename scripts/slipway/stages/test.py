@@ -1,6 +1,7 @@
 """Unit tests in the image's own `test` target: the same base and packages that ship, no network, no secrets."""
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,8 @@ async def run(context: Context) -> Outcome:
     else:
         await context.prepared()
         command = context.settings.test.command
-        box = Box(image_name(context), tuple(command.split()), {"PYTEST_ADDOPTS": OPTIONS})
+        again = partial(prepare, context)
+        box = Box(image_name(context), tuple(command.split()), {"PYTEST_ADDOPTS": OPTIONS}, restore=again)
     reports = context.folder / "test"
     reports.mkdir(exist_ok=True)
     now = Now(context.doing)

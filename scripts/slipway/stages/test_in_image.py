@@ -6,10 +6,12 @@ container that has no network.
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 
 from slipway.errors import SlipwayError
 from slipway.image import context as build_context
+from slipway.stages import build
 from slipway.stages.base import Context
 from slipway.tools import provision
 from slipway.tools.container import Box
@@ -55,6 +57,7 @@ async def box(context: Context) -> Box | None:
         bring=((packages, "/slipway-packages"), (tests, "/slipway-tests"), (_empty(context), REPORTS)),
         user="0:0",  # the reports folder is made by the copy and belongs to root
         entrypoint="python",
+        restore=partial(build.restore, context, context.reference),
     )
 
 
@@ -73,9 +76,9 @@ async def _workdir(context: Context) -> str:
 
 async def _packages(context: Context) -> Path:
     """pytest and the project's own test packages, unpacked for the image's Python; kept by their pins."""
-    about = await Box(context.reference, ("-c", _ABOUT), entrypoint="python").run(
-        context.labels, timeout=60, log=context.log
-    )
+    again = partial(build.restore, context, context.reference)
+    asking = Box(context.reference, ("-c", _ABOUT), entrypoint="python", restore=again)
+    about = await asking.run(context.labels, timeout=60, log=context.log)
     if not about.ok:
         raise SlipwayError(
             "the image has no `python` to run the tests with. Add a stage called "

@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from slipway.errors import Broken
 from slipway.tools.docker import docker
+from slipway.tools.loading import layers_gone
 from slipway.tools.process import Finished
 
 
@@ -22,6 +23,7 @@ class Box:
     user: str = ""
     workdir: str = ""
     entrypoint: str | None = None
+    restore: Callable[[], Awaitable[None]] | None = None  # puts the image there again where its layers are gone
 
     async def run(
         self,
@@ -46,10 +48,14 @@ class Box:
         options += ["--user", self.user] if self.user else []
         options += ["--workdir", self.workdir] if self.workdir else []
         options += ["--entrypoint", self.entrypoint] if self.entrypoint is not None else []
-        made = await docker(
+        create = (
             "create", "--init", "--network", "none", "--pull", "never", "--cap-drop", "ALL",
             "--security-opt", "no-new-privileges", *labels, *options, self.image, *self.command,
         )  # fmt: skip
+        made = await docker(*create)
+        if not made.ok and self.restore and layers_gone(made.text):
+            await self.restore()
+            made = await docker(*create)
         if not made.ok:
             raise Broken(f"the container could not be made: {made.last_line()}")
         name = made.out.strip().splitlines()[-1]

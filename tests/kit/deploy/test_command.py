@@ -8,7 +8,7 @@ import pytest
 from platforms import NEW, OLD
 
 from slipway.deploy.command import CommandTarget
-from slipway.errors import UsageError
+from slipway.errors import SlipwayError, UsageError
 
 
 def target(folder: Path, command: str, *, deadline: float = 20, doing: Any = lambda _: None) -> CommandTarget:
@@ -26,6 +26,15 @@ def test_it_is_told_what_to_deploy_and_why(tmp_path: Path) -> None:
     back = f"rollback {OLD} {digests[1]} production"
     assert (tmp_path / "told").read_text().splitlines() == [f"deploy {NEW} {digests[0]} production", back, back]
     assert asyncio.run(place.current()) == OLD
+
+
+@pytest.mark.parametrize(
+    ("previous", "said"), [("", "nothing is known to have run before"), (OLD, "sh ended with 4: no such host")]
+)
+def test_interrupted_it_is_said_that_nobody_knows_what_runs(tmp_path: Path, previous: str, said: str) -> None:
+    place = target(tmp_path, "sh -c 'echo no such host >&2; exit 4'")
+    with pytest.raises(SlipwayError, match=said):
+        asyncio.run(place.abandon(previous))
 
 
 def test_it_fails(tmp_path: Path) -> None:

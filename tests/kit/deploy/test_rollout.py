@@ -1,6 +1,7 @@
 """A rollout over a platform in memory and an app that answers over real HTTP."""
 
 import asyncio
+import re
 import time
 from typing import Any
 
@@ -9,7 +10,7 @@ from in_memory import NEW, OLD, App
 from platforms import Answer, serving
 
 from slipway.deploy.probe import Checks
-from slipway.deploy.rollout import Report, roll_out
+from slipway.deploy.rollout import Before, Interrupted, Report, roll_out
 from slipway.deploy.target import Attempt, Result
 from slipway.errors import ExitCode, NotReady, SlipwayError
 
@@ -190,15 +191,29 @@ def test_a_refusal_changes_nothing(app: App) -> None:
     assert app.calls == ["preflight"] and app.running == OLD
 
 
-async def interrupted(app: App, *delays: float) -> None:
-    """Roll out, and interrupt after so many seconds."""
-    checks = Checks("/readyz", "/version", "new", 3, 30)
-    task = asyncio.ensure_future(roll_out(app, NEW, checks, lambda _: None))
+async def interrupted(app: App, *delays: float) -> list[Report]:
+    """Roll out, and interrupt after so many seconds. Returns what was told at once, and what it came to."""
+    told: list[Report] = []
+
+    async def rolled() -> None:
+        checks = Checks("/readyz", "/version", "new", 3, 0.3)
+        try:
+            await roll_out(app, NEW, checks, lambda _: None, known, told.append)
+        except Interrupted as end:
+            told.append(end.report)
+            raise
+
+    task = asyncio.ensure_future(rolled())
     for delay in delays:
         await asyncio.sleep(delay)
         task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(task, 10)
+    return told
+
+
+async def known(_: str) -> Before:
+    return Before(version="old")
 
 
 @pytest.mark.parametrize("delays", [(0.1,), (0.1, 0.1), (0.1, 0.02, 0.02)], ids=["once", "twice", "three times"])
@@ -208,15 +223,42 @@ def test_interrupted_halfway_what_ran_before_comes_back(app: App, delays: Any, w
     app.running = before
     app.apps[NEW] = serving("new", 503)
     app.delay = 0.3 if when == "deploying" else 0.04
-    asyncio.run(interrupted(app, *delays))
+    at_once, end = asyncio.run(interrupted(app, *delays))
+    assert (at_once.result, at_once.previous) == (Result.NEEDS_HUMAN, before), "should it be killed now"
+    said = "the version before runs" if before else "nothing ran before, and nothing runs"
+    assert end == Report(Result.KEPT_OLD, f"interrupted; {said}", before)
     assert app.running == before
     assert app.calls[-1] == ("old is up" if before else "stop")
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (Attempt(False, "no", traffic_moved=False), "[^;]*sha256:1+ runs"),
+        (NotReady("engine gone"), "engine gone"),
+        (OSError("reset"), "reset"),
+        (503, "/readyz answers 503"),
+        ("another", "/version says 'another', not 'old'"),
+    ],
+    ids=str,
+)
+def test_interrupted_and_what_ran_before_is_not_seen_to_run(app: App, fault: Any, said: str) -> None:
+    app.apps[NEW], app.delay = serving("new", 503), 0.04
+    if isinstance(fault, int | str):
+        app.apps[OLD] = serving("old" if fault == 503 else fault, fault if fault == 503 else 200)
+    else:
+        app.attempts[OLD] = fault
+    _, end = asyncio.run(interrupted(app, 0.15))
+    assert (end.result, end.previous) == (Result.NEEDS_HUMAN, OLD)
+    assert re.match(f"interrupted, and the version before did not come back: {said}", end.reason), end.reason
 
 
 def test_an_interrupt_on_the_way_back_does_not_stop_it(app: App) -> None:
     app.attempts[NEW] = Attempt(False, "it crashed")
     app.delay = 0.2
-    asyncio.run(interrupted(app, 0.3, 0.02))
+    at_once, end = asyncio.run(interrupted(app, 0.3, 0.02))
+    assert at_once.result is Result.NEEDS_HUMAN
+    assert end == Report(Result.ROLLED_BACK, "it crashed", OLD, diagnosis="last line of the app")
     assert app.running == OLD and app.calls[-1] == "old is up"
 
 

@@ -107,6 +107,21 @@ def test_processes_start_in_one_place() -> None:
     assert any(starts_a_process(node) for node in ast.walk(tree(KIT / "tools" / "process.py")))
 
 
+# Loops of threads, which no signal reaches, and the one place where a command's own loop starts.
+LOOPS = {"tools/interrupts.py", "tools/provision.py", "deploy/fakes/container.py"}
+
+
+def test_commands_end_in_order() -> None:
+    """`asyncio.run` dies of SIGTERM and of a second SIGINT: commands use `interrupts.run`."""
+    found = {
+        str(path.relative_to(KIT))
+        for path in MODULES
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "asyncio.run"
+    }
+    assert found == LOOPS
+
+
 def test_no_shell() -> None:
     shells = {"/bin/sh", "sh", "bash", "/bin/bash"}
     keyword = [at for at, node in nodes() if isinstance(node, ast.keyword) and node.arg == "shell"]

@@ -106,7 +106,7 @@ class Project:
     environment: dict[str, str]
     port: int  # of the deployed app
     registry_port: int
-    running: list[Running] = field(default_factory=list)
+    running: list[Any] = field(default_factory=list)  # each with the process that it started
 
     @classmethod
     def make(
