@@ -93,17 +93,23 @@ def tag() -> None:
     log = job_folder() / "tag.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     digest = os.environ.get("DIGEST") or interrupts.run(handover.published(target, tags.commit(event), environment))
-    moved = interrupts.run(handover.move(target, digest, names, environment, log))
+    moved, newer = interrupts.run(handover.move(target, digest, names, environment, log, event.repository))
+    ours = [name for name in names if name not in newer]
     files.outputs(
-        {"digest": digest, "image": target.at(digest), "tags": "\n".join(target.tagged(name) for name in names)}
+        {"digest": digest, "image": target.at(digest), "tags": "\n".join(target.tagged(name) for name in ours)}
     )
-    lines = [f"- <code>{target.tagged(name)}</code>{'' if name in moved else ' (as it was)'}" for name in names]
+    notes = dict.fromkeys(ours, " (as it was)") | dict.fromkeys(moved, "")
+    notes |= dict.fromkeys(newer, " (of a newer commit)")
+    lines = [f"- <code>{target.tagged(name)}</code>{notes[name]}" for name in names]
     verify = f"Verify it: `slipway attested {target.at(digest)} --repo {event.repository}`"
     if "failure" in os.environ.get("ATTESTED", "").split():
         verify = "NOT ATTESTED: GitHub refused to sign. Is the repository private? Then pass `provenance: never`."
         click.echo(commands.annotation("notice", verify, title=str(target)))
     files.summary("\n".join([f"## Published {target.at(digest)}", "", *lines, "", verify, ""]))
-    click.echo(f"{target.at(digest)}: {', '.join(names)}")
+    click.echo(f"{target.at(digest)}: {', '.join(ours)}")
+    if newer:
+        said = f"left alone, a newer commit has them: {', '.join(newer)}"
+        click.echo(commands.annotation("notice", said, title="tags: superseded"))
 
 
 def _target() -> "Repository":

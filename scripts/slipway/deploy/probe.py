@@ -63,6 +63,16 @@ async def _ask(url: str, checks: Checks) -> str:
     return "" if said == checks.expected else f"{checks.version} says {said!r}, not {checks.expected!r}"
 
 
+async def says(url: str, path: str) -> str:
+    """Return the commit that an app says it runs; empty where it does not say."""
+    try:
+        answer = await _get(url.rstrip("/") + path)
+        said = answer.json().get("commit") if answer.status == 200 else None
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return ""
+    return said if isinstance(said, str) else ""
+
+
 async def _get(url: str) -> http.Answer:
     """The app itself, not what a cache on the way remembers of the version before."""
     fresh = f"{url}{'&' if '?' in url else '?'}slipway={token_hex(4)}"

@@ -24,6 +24,7 @@ class Record(Struct, frozen=True):
     by: str
     provenance: str = ""
     reason: str = ""
+    sent: bool = True  # False: something newer ran, and was left alone
 
 
 def now() -> str:
@@ -82,5 +83,6 @@ def left_running(records: list[Record]) -> str:
             return record.reference
         if record.result in ("kept-old", "rolled-back") and record.previous:
             return record.previous
-        return ""
+        if record.sent:
+            return ""
     return ""

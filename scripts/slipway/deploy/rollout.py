@@ -24,6 +24,7 @@ class Report:
     proven: bool = False
     diagnosis: str = ""
     notes: tuple[str, ...] = ()
+    sent: bool = True  # something was asked of the platform
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Before:
     """What is known of the version that ran before."""
 
     version: str = ""  # what its version path must say; empty: not known
+    newer: str = ""  # why it is newer than what is to be deployed
     refusal: str = ""  # why it must not be replaced
     forbidden: str = ""  # why it must not be brought back: a breaking migration, the user's word
 
@@ -58,7 +60,7 @@ async def roll_out(
     """Deploy `reference` and verify it; bring the previous digest back when it fails.
 
     Args:
-        look: at the version before, while nothing has changed yet.
+        look: at the version before (empty: the target does not know it), while nothing has changed yet.
         noted: told at once when the rollout is interrupted; what it comes to follows, if there is time for it.
 
     Raises:
@@ -69,7 +71,9 @@ async def roll_out(
     if previous == reference and not await problem(target.url, checks, patience=0):
         return Report(Result.UNCHANGED, "", previous, proven=bool(checks.version))
     doing("preflight")
-    before = await look(previous) if previous else Before()
+    before = await look(previous)
+    if before.newer:
+        return Report(Result.SUPERSEDED, before.newer, previous, sent=False)
     if before.refusal:
         raise UsageError(before.refusal)
     notes = tuple(await target.preflight())

@@ -12,7 +12,7 @@ from slipway.github.tags import moving
 from slipway.image import layout, sbom
 from slipway.image.layout import Image
 from slipway.image.reference import DIGEST, Repository, by_digest
-from slipway.tools import docker, loading, remote
+from slipway.tools import docker, history, loading, remote
 
 TECHNICAL = "slipway-"  # + the digest's first digits: what is pushed before any tag moves
 
@@ -177,9 +177,12 @@ async def fixed(repository: Repository, name: str, digest: str, environment: dic
 
 
 async def move(
-    repository: Repository, digest: str, names: list[str], environment: dict[str, str], log: Path
-) -> list[str]:
-    """Put tags on a digest that is in the registry; returns those that were moved.
+    repository: Repository, digest: str, names: list[str], environment: dict[str, str], log: Path, source: str = ""
+) -> tuple[list[str], list[str]]:
+    """Put tags on a digest that is in the registry; returns those that were moved, and those of a newer commit.
+
+    Args:
+        source: the repository on GitHub whose history tells which commit is older; empty: dates alone tell.
 
     Raises:
         SlipwayError: the digest is not there, or a tag that never moves names another image. No tag was moved.
@@ -196,20 +199,24 @@ async def move(
                 f"{repository.tagged(name)} names {there[name]} already, not {digest}; no tag was moved.\n"
                 "Versions and commits never move. Publish a new commit, and release it under a new version."
             )
-    moved = []
+    moved: list[str] = []
+    newer: list[str] = []
     for name in names:
         standing = there[name]
-        if standing == digest or (standing and await _newer(repository, standing, digest, environment)):
+        if standing == digest:
+            continue
+        if standing and await _older(repository, digest, standing, environment, source):
+            newer.append(name)
             continue
         await _retag(repository, digest, name, environment, log)
         moved.append(name)
-    return moved
+    return moved, newer
 
 
-async def _newer(repository: Repository, there: str, ours: str, environment: dict[str, str]) -> bool:
-    """Whether the image that a moving tag names is of a later commit than ours: runs may finish in any order."""
-    theirs, mine = [await remote.created(repository, digest, environment) for digest in (there, ours)]
-    return bool(theirs and mine and theirs > mine)
+async def _older(repository: Repository, ours: str, there: str, environment: dict[str, str], source: str) -> bool:
+    """Whether our commit is older than that of the image that a moving tag names: runs may finish in any order."""
+    mine, theirs = [history.Commit.of(await remote.labels(repository, digest, environment)) for digest in (ours, there)]
+    return bool(await history.older(mine, theirs, history.Repository(github=source, environment=environment)))
 
 
 async def _retag(repository: Repository, digest: str, name: str, environment: dict[str, str], log: Path) -> None:

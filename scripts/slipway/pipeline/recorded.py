@@ -28,7 +28,7 @@ async def keep(repository: str, sha: str, one: Record, run: str) -> str:
         made = await api("POST", f"repos/{repository}/deployments", body, needs=NEEDS)
     except NotGranted:
         return f"not in GitHub's list of deployments: the job is not granted `{NEEDS}`"
-    state = "success" if one.result in GREEN else "failure"
+    state = "success" if one.result in GREEN else "failure" if one.sent else "inactive"
     status = {"state": state, "environment_url": one.url, "log_url": run, "description": one.reason[:140]}
     await api("POST", f"repos/{repository}/deployments/{made['id']}/statuses", status, needs=NEEDS)
     return f"deployment {made['id']} of {one.environment}: {state}"

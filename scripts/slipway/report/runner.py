@@ -82,7 +82,12 @@ def annotations(run: RunResult, root: Path) -> list[str]:
         for s in run.stages
         if s.status == "degraded"
     ]
-    return _limited("error", errors) + _limited("warning", warnings)
+    notices = [
+        commands.annotation("notice", f"{s.reason}. {s.mend}", title=f"{s.name}: superseded")
+        for s in run.stages
+        if s.status == "passed" and s.facts.get("result") == "superseded"
+    ]
+    return _limited("error", errors) + _limited("warning", warnings) + notices
 
 
 def _finding(stage: str, f: Finding, root: Path) -> str:

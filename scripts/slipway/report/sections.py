@@ -250,7 +250,7 @@ def _now(done: Sequence[Record], environment: str) -> object:
 
 
 def _outcome(one: Record) -> str:
-    return "passed" if one.result.startswith("live") else "failed"
+    return "passed" if one.result.startswith("live") else "failed" if one.sent else "skipped"
 
 
 def logs(found: dict[str, Log]) -> Markup:

@@ -46,8 +46,7 @@ def write(mode: str, target: str, from_: Kit, inside: str, branch: str) -> str:
     at = "" if mode == "copy" else f"@{from_.commit} # v{from_.version}"
     name = slug(inside.rpartition("/")[2]) if inside else ""
     image = f"image: ghcr.io/${{{{ github.repository }}}}/{name}"
-    folder = f"working-directory: {json.dumps(inside, ensure_ascii=False)}" if inside else ""
-    folder = folder if re.search(r"[^\w./-]", inside) else f"working-directory: {inside}"
+    folder = f"working-directory: {_quoted(inside)}"
     deployed = f" and deployed to {target}" if target else ""
     return (
         templates.fill(
@@ -59,20 +58,25 @@ def write(mode: str, target: str, from_: Kit, inside: str, branch: str) -> str:
             at=at,
             verify=f"    with:\n      {folder}\n      {image}\n" if inside else "",
             publish=f"      {image}\n" if inside else "",
-            deploy=_deploy(target, named, at, folder if inside else "", name).rstrip("\n"),
+            deploy=_deploy(target, named, at, folder if inside else "", inside).rstrip("\n"),
         ).rstrip("\n")
         + "\n"
     )
 
 
-def _deploy(target: str, named: str, at: str, folder: str, name: str) -> str:
+def _quoted(text: str) -> str:
+    """Text as a YAML value."""
+    return json.dumps(text, ensure_ascii=False) if re.search(r"[^\w./-]", text) else text
+
+
+def _deploy(target: str, named: str, at: str, folder: str, inside: str) -> str:
     if not target:
         return ""
     if target == "compose":
         text = templates.fill("deploy-compose", kit=named, at=at)
         return text + (f"      {folder}\n" if folder else "")
     action, secret = SECRETS[target]
-    group = f"slipway-deploy-{name}-production" if name else "slipway-deploy-production"
+    group = _quoted(f"slipway-deploy-{inside}/production" if inside else "slipway-deploy-production")  # as deploy.yml's
     text = templates.fill(
         "deploy-platform", kit=named, at=at, group=group, secret=f"{action}: ${{{{ secrets.{secret} }}}}"
     )

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from slipway import github
 from slipway.config import seconds
-from slipway.deploy import record
+from slipway.deploy import probe, record
+from slipway.deploy.blind import Blind
 from slipway.deploy.probe import Checks
 from slipway.deploy.record import Record
 from slipway.deploy.rollout import Before, Interrupted, Report, roll_out
@@ -20,25 +21,25 @@ from slipway.image.reference import by_digest, short
 from slipway.stages import place
 from slipway.stages.base import INTERRUPTED, Cancelled, Context, Outcome, Stage
 from slipway.stages.proof import proof
-from slipway.tools import docker, docker_config, remote
+from slipway.tools import docker, docker_config, history, remote
+from slipway.tools.history import REVISION, Commit
 
-REVISION = "org.opencontainers.image.revision"  # label: what /version must say
 MIGRATION = "slipway.migration"  # label: `breaking` says that the version before cannot work with the data after it
 
 
 async def run(context: Context) -> Outcome:
     name, settings = context.settings.environment(context.environment)
     context = replace(context, doing=_told(context))
-    proven = await proof(context)
+    token = github.take_token()
+    proven = await proof(context, token)
     if proven:
         context.doing(proven)
     elsewhere = settings.target != "compose"
     image = await _image(context) if elsewhere else Image(context.reference)
     target = await place.place(context, image)
     checks = Checks(settings.health, settings.version, context.version, settings.checks, seconds(settings.timeout))
-    here = not elsewhere and not settings.host
     journal = _Journal(context, name, settings.target, target.url, proven)
-    look = partial(_before, context, here)
+    look = partial(_before, context, target, token)
     try:
         report = await roll_out(target, context.reference, checks, context.doing, look, journal.interrupted)
     except Interrupted as end:
@@ -65,6 +66,7 @@ class _Journal:
         one = Record(
             record.now(), place.shown(self.name, context.delivery.preview), self.target, context.reference,
             context.version, report.result.word, report.previous, self.url, github.actor(), self.proven, report.reason,
+            report.sent,
         )  # fmt: skip
         with contextlib.suppress(OSError):  # the deploy is done: its record is not worth failing it
             record.append(context.state, one, self.last)
@@ -112,6 +114,8 @@ def _outcome(context: Context, name: str, target: Target, report: Report, checks
     if report.result in (Result.LIVE, Result.UNCHANGED):
         said = " · ".join(part for part in (_summary(report, checks), proven, *report.notes) if part)
         return Outcome("passed", said, facts=facts)
+    if not report.sent:
+        return _late(name, report, facts)
     now = f"now running: {short(report.previous.rpartition('@')[2])}" if report.previous else "nothing runs"
     mend = "see the app's last lines in the log; mend it and run again"
     if report.result is Result.NEEDS_HUMAN:
@@ -129,6 +133,15 @@ def _back(context: Context, name: str, report: Report) -> str:
     """The command that brings the version before back; empty where there is none, or no command for it."""
     digest = report.previous.rpartition("@")[2]
     return f"slipway rollback {name} {digest}" if digest and not context.delivery.preview else ""
+
+
+def _late(environment: str, report: Report, facts: dict[str, Any]) -> Outcome:
+    """What a deploy comes to that arrives after a newer one: nothing to do for a push, not what a person asked for."""
+    said = f"{report.result.word}: {report.reason} · left alone"
+    mend = f"to go back on purpose: `slipway rollback {environment} sha256:…`, or allow-downgrade"
+    pushed = github.on_runner() and github.event().name != "workflow_dispatch"
+    status: Literal["passed", "failed"] = "passed" if pushed else "failed"
+    return Outcome(status, said, mend=mend, facts=facts, exit_code=report.result.code)
 
 
 async def labels(reference: str) -> dict[str, str] | None:
@@ -153,12 +166,15 @@ async def _image(context: Context) -> Image:
     return Image(context.reference, frozenset(digests), public)
 
 
-async def _before(context: Context, here: bool, previous: str) -> Before:
+async def _before(context: Context, target: Target, token: Mapping[str, str], previous: str) -> Before:
     """What is known of the version that runs now.
 
     Args:
-        here: on this machine, where going back in time is a matter of course.
+        token: the job's, for GitHub's API.
+        previous: by digest; empty: the target does not know.
     """
+    if not previous and not isinstance(target, Blind):
+        return Before()
     new, forbidden = await labels(context.reference) or {}, ""
     if new.get(MIGRATION) == "breaking":
         forbidden = f"the image is marked {MIGRATION}=breaking, the version before may not understand its data"
@@ -166,21 +182,32 @@ async def _before(context: Context, here: bool, previous: str) -> Before:
         forbidden = "rollback was not wanted"
     try:
         repository, digest = by_digest(previous)
-    except UsageError:  # not deployed by us
-        return Before(forbidden=forbidden)
-    old = await labels(previous) or {}
-    refusal, dates = "", (new.get(remote.CREATED), old.get(remote.CREATED))
-    if not here and not context.delivery.allow_downgrade and all(dates) and dates[0] < dates[1]:  # type: ignore[operator]
-        refusal = (
-            f"{short(context.digest)} is of {dates[0]}, older than what runs ({short(digest)}, {dates[1]}). "
-            "If that is wanted: `slipway rollback`, or --allow-downgrade."
-        )
-    elif not here and not forbidden and not old and not await remote.exists(repository, digest):
+        old = await labels(previous) or {}
+    except UsageError:  # not deployed by us, or the target does not tell
+        digest, old = "", {}
+    runs = version(context.state, previous, old)
+    _, settings = context.settings.environment(context.environment)
+    if isinstance(target, Blind) and settings.version:
+        runs = await probe.says(target.url, settings.version) or runs
+    # On somebody's own machine, going back in time is a matter of course.
+    here = settings.target == "compose" and not settings.host and not github.on_runner()
+    if not here and not context.delivery.allow_downgrade:
+        mine = Commit.of(new, version(context.state, context.reference, new))
+        if why := await _older(context, mine, Commit.of(old, runs), token):
+            running = short(digest) if digest else runs[:7]
+            return Before(newer=f"{short(context.digest)} is older than what runs ({running}): {why}")
+    refusal = ""
+    if digest and not here and not forbidden and not old and not await remote.exists(repository, digest):
         refusal = (
             f"what runs now ({previous}) is not in its registry any more: there would be no way back. "
             "Push it again, or go without: --no-rollback."
         )
-    return Before(version(context.state, previous, old), refusal, forbidden)
+    return Before(version(context.state, previous, old), refusal=refusal, forbidden=forbidden)
+
+
+async def _older(context: Context, new: Commit, old: Commit, token: Mapping[str, str]) -> str:
+    repository = github.event().repository if github.on_runner() else ""
+    return await history.older(new, old, history.Repository(context.root, repository, token))
 
 
 def _summary(report: Report, checks: Checks) -> str:

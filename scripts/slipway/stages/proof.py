@@ -1,5 +1,7 @@
 """Whether an image may be deployed: by what is attested of it, or because it was handed over and nobody minds."""
 
+from collections.abc import Mapping
+
 from slipway import github
 from slipway.errors import SlipwayError
 from slipway.policy.provenance import PROVENANCE, Expected, NotAttested
@@ -9,16 +11,18 @@ from slipway.tools import attestations, signer
 NOT_ATTESTED = "NOT ATTESTED"
 
 
-async def proof(context: Context) -> str:
+async def proof(context: Context, token: Mapping[str, str]) -> str:
     """What is proven about the image, in a few words; empty where nobody asked.
 
     `always` demands an attestation; `auto` looks for one on a runner, and says so where there is none; `never` does
     not look. An attestation that proves something else is refused whatever was asked for but `never`.
 
+    Args:
+        token: the job's, for `gh` alone.
+
     Raises:
         SlipwayError: the image is not to be deployed, or whether it is could not be found out.
     """
-    token = github.take_token()
     if context.delivery.provenance == "auto" and not github.on_runner():
         return ""
     local = context.repository.loopback

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from slipway.errors import NotReady
@@ -14,13 +15,22 @@ class NotGranted(NotReady):
     """The job's token lacks a permission."""
 
 
-async def api(method: str, path: str, body: dict[str, Any] | None = None, *, needs: str, fine: int = 0) -> Any:
+async def api(
+    method: str,
+    path: str,
+    body: dict[str, Any] | None = None,
+    *,
+    needs: str,
+    fine: int = 0,
+    environment: Mapping[str, str] | None = None,
+) -> Any:
     """What GitHub answers to one request.
 
     Args:
         body: sent as JSON.
         needs: the permission of a job's token that the request takes, such as `issues: write`.
         fine: a status that is no error; the answer is then None.
+        environment: variables for `gh` alone, such as its token.
 
     Raises:
         NotGranted: the job's token lacks that permission.
@@ -29,11 +39,15 @@ async def api(method: str, path: str, body: dict[str, Any] | None = None, *, nee
     sent = [] if body is None else ["--input", "-"]
     stdin = None if body is None else json.dumps(body)
     try:
-        done = await process.run("gh", "api", "--method", method, path, *sent, timeout=60, stdin=stdin)
+        command = ("gh", "api", "--method", method, path, *sent)
+        done = await process.run(*command, timeout=60, stdin=stdin, env=environment)
     except FileNotFoundError as error:
         raise NotReady("no `gh` on PATH. GitHub's own runners have it; install it on yours.") from error
     if done.ok:
-        return json.loads(done.out or "null")
+        try:
+            return json.loads(done.out or "null")
+        except ValueError as error:
+            raise NotReady(f"gh api {method} {path.partition('?')[0]} does not answer JSON. Try again.") from error
     if (status := re.search(r"\(HTTP (\d+)\)", done.err)) and int(status[1]) == fine:
         return None
     what = f"gh api {method} {path.partition('?')[0]}: {done.last_line()}"

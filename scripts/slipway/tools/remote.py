@@ -14,7 +14,6 @@ PUSH_SECONDS = 1200.0
 # A registry's refusal, in the words of Docker 26 (the status of a request), of 28 and later (the registry's own), and
 # of a server of tokens. Trying again does not help.
 REFUSED = re.compile(r"(?i)403 forbidden|denied|unauthorized|insufficient_scope")
-CREATED = "org.opencontainers.image.created"  # label: when the commit of an image was made, RFC 3339
 
 
 async def digest(repository: Repository, name: str, environment: Mapping[str, str] | None = None) -> str | None:
@@ -51,11 +50,6 @@ async def labels(
         return None
     configs = [found] if "config" in found else [c for c in found.values() if isinstance(c, dict)]
     return dict((configs[0].get("config") or {}).get("Labels") or {}) if configs else {}
-
-
-async def created(repository: Repository, digest_: str, environment: Mapping[str, str]) -> str:
-    """When the commit of an image was made, by its label (RFC 3339); empty without."""
-    return (await labels(repository, digest_, environment) or {}).get(CREATED) or ""
 
 
 async def manifests(repository: Repository, digest_: str) -> list[str]:

@@ -20,6 +20,7 @@ from slipway.workflows import (
     references,
     runners,
     shape,
+    sharing,
     triggers,
 )
 from slipway.workflows.library import Library, Unread
@@ -85,6 +86,7 @@ def judge(library: Library, paths: list[Path], default: Default) -> Report:
             unread |= dict.fromkeys(_unread(content, library))
         elif content:
             problems += _action(content, library)
+    problems += sharing.check(_started(library, paths), library)
     problems += library.problems()
     unique = {(p.file, p.line, p.column, p.rule, p.message): p for p in problems}
     ordered = sorted(unique.values(), key=place)
@@ -94,6 +96,14 @@ def judge(library: Library, paths: list[Path], default: Default) -> Report:
         list(unread),
         [p for p in ordered if p.note],
     )
+
+
+def _started(library: Library, paths: list[Path]) -> Iterator[Workflow]:
+    """Return the workflows among the files to check."""
+    for path in paths:
+        content = read(library, path)
+        if isinstance(content, Workflow):
+            yield content
 
 
 def place(found: Problem) -> tuple[str, int, int, str]:

@@ -65,6 +65,11 @@ def whole(text: str) -> Expression | None:
     return parse(found[0]) if alone else None
 
 
+def tokens(text: str) -> list[tuple[str, str]]:
+    """Return the words of an expression, each with its kind: string, word, number or mark."""
+    return [(str(match.lastgroup), match[0]) for match in _TOKEN.finditer(text)]
+
+
 def parse(text: str) -> Expression:
     """Contexts and functions that an expression names. What GitHub's own parser would object to is not judged."""
     tokens = [(str(m.lastgroup), m[0], m.start()) for m in _TOKEN.finditer(text)]

@@ -56,6 +56,8 @@ RULES = {
     "permission-value": Rule("a permission that does not exist, or not at that level", "HIGH", "refused"),
     "context-unavailable": Rule("an expression reads a context that does not exist there", "HIGH", "refused"),
     "concurrency-deadlock": Rule("a concurrency group waits for itself", "HIGH", "run"),
+    "concurrency-cancelled": Rule("jobs that one event starts cancel each other in a group", "MEDIUM", "run"),
+    "deploy-twice": Rule("one event deploys twice to one place", "MEDIUM", "silent"),
     "runner-unreachable": Rule("a called workflow cannot reach the caller's self-hosted runner", "MEDIUM", "run"),
     "runner-lasting": Rule("code of pull requests runs on a machine that lasts", "MEDIUM", "open"),
     "privileged-code": Rule("the project's code runs in a job that can write or deploy", "HIGH", "open"),

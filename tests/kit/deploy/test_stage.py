@@ -5,6 +5,7 @@ The registry is GHCR, which cannot be reached here: what it would say is given. 
 
 import asyncio
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,21 @@ import pytest
 from platforms import KEY, NEW, OLD, Place, serving
 
 from slipway.config import DeployTable, Settings
+from slipway.deploy import record
 from slipway.errors import NotReady, UsageError
 from slipway.image.reference import Repository
 from slipway.stages import deploy
 from slipway.stages.base import Context, Delivery, Outcome
 from slipway.tools import docker, remote
 from slipway.tools.git import Source
+from slipway.tools.history import CREATED, REVISION
 from slipway.tools.images import Images
 
 Stage = Callable[..., Outcome]
-CREATED, REVISION = remote.CREATED, deploy.REVISION
+GH = """
+print(json.dumps({"status": "%s"}) if sys.argv[1:4] == ["api", "--method", "GET"] else "")
+sys.exit(0 if os.environ.get("GH_TOKEN") == "t" else "gh: no token")
+"""
 
 
 @pytest.fixture
@@ -65,16 +71,40 @@ def registry(monkeypatch: pytest.MonkeyPatch, asked: list[str]) -> dict[str, dic
 
 
 @pytest.fixture
+def runner(monkeypatch: pytest.MonkeyPatch, program: Callable[[str, str], Path]) -> Callable[..., None]:
+    """Makes this a step on a runner, where GitHub knows how the new commit stands to the other."""
+
+    def make(status: str = "behind", event: str = "push") -> None:
+        found = program("gh", GH % status)
+        for name, value in (
+            ("PATH", f"{found.parent}{os.pathsep}{os.environ['PATH']}"), ("GITHUB_ACTIONS", "true"), ("GH_TOKEN", "t"),
+            ("GITHUB_EVENT_NAME", event), ("GITHUB_REPOSITORY", "acme/shop"), ("GITHUB_ACTOR", "me"),
+        ):  # fmt: skip
+            monkeypatch.setenv(name, value)
+
+    return make
+
+
+@pytest.fixture
 def stage(place: Place, registry: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """Runs the stage for a reference."""
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
 
-    def call(reference: str = NEW, version: str = "new", **wanted: Any) -> Outcome:
+    def call(reference: str = NEW, version: str = "new", table: dict[str, Any] | None = None, **wanted: Any) -> Outcome:
+        platform = {"target": place.kind, "service": place.fake.service, "api": place.fake.url}
+        platform |= {"url": place.platform.edge.url} if place.kind == "railway" else {}  # the fake has no domain
         table = DeployTable(
-            target="render", service=place.fake.service, api=place.fake.url, health="/readyz", version="/version",
-            timeout="1s", deadline="3s",
-        )  # fmt: skip
-        delivery = Delivery(**{"credentials": {"RENDER_API_KEY": KEY}, **wanted})
+            **{
+                **platform,
+                "health": "/readyz",
+                "version": "/version",
+                "timeout": "1s",
+                "deadline": "3s",
+                **(table or {}),
+            }
+        )
+        credentials = {"RENDER_API_KEY" if place.kind == "render" else "RAILWAY_TOKEN": KEY}
+        delivery = Delivery(**{"credentials": credentials, "provenance": "never", **wanted})
         context = Context(
             root=tmp_path, settings=Settings(deploy={"production": table}), run_id="1", folder=tmp_path,
             state=tmp_path, engine=None, source=Source("c" * 40, "main", 0, 1), images=Images(),
@@ -134,12 +164,83 @@ def test_an_image_that_is_not_in_its_registry(stage: Stage, place: Place, regist
     assert place.sent == []
 
 
-def test_an_older_version_takes_a_word_more(stage: Stage, place: Place, registry: dict[str, Any]) -> None:
-    registry[NEW][CREATED] = "2025-12-31T00:00:00Z"
-    with pytest.raises(UsageError, match=r"older than what runs .*--allow-downgrade"):
-        stage()
-    assert place.sent == []
+LATE = "2025-12-31T00:00:00Z"
+
+
+@pytest.mark.parametrize("kind", ["render", "railway"])
+def test_an_older_commit_that_arrives_late(
+    stage: Stage, place: Place, registry: dict[str, Any], tmp_path: Path
+) -> None:
+    """On a command line: not what was asked for."""
+    registry[NEW][CREATED] = LATE
+    outcome = stage()
+    assert (outcome.status, outcome.exit_code, outcome.facts["result"]) == ("failed", 8, "superseded")
+    said = f"sha256:1111…1111 is older than what runs (sha256:0000…0000): its commit is of {LATE}, the other of 2026"
+    assert outcome.summary.startswith(f"superseded: {said}") and outcome.summary.endswith("· left alone")
+    assert "`slipway rollback production sha256:…`, or allow-downgrade" in outcome.mend
+    assert place.sent == [] and place.serves == OLD
+    found = recorded(tmp_path)
+    assert (found["result"], found["previous"], found["sent"]) == ("superseded", OLD, False)
+    assert found["reason"] in outcome.summary
     assert stage(allow_downgrade=True).status == "passed" and place.serves == NEW
+
+
+@pytest.mark.parametrize("kind", ["render", "railway"])
+def test_late_on_a_runner_it_is_green(
+    stage: Stage, place: Place, registry: dict[str, Any], runner: Callable[..., None]
+) -> None:
+    """By history: the two commits are of one second, and GitHub knows which is the ancestor."""
+    registry[NEW] |= {REVISION: "a" * 40, CREATED: LATE}
+    registry[OLD] |= {REVISION: "b" * 40, CREATED: LATE}
+    runner("behind")
+    outcome = stage()
+    assert outcome.status == "passed" and outcome.facts["result"] == "superseded"
+    assert f"commit {'a' * 7} is an ancestor of {'b' * 7}" in outcome.summary
+    assert place.sent == [] and place.serves == OLD
+
+
+def test_what_a_person_asks_for_is_not_green_when_nothing_was_done(
+    stage: Stage, place: Place, registry: dict[str, Any], runner: Callable[..., None]
+) -> None:
+    registry[NEW][CREATED] = LATE
+    runner("behind", event="workflow_dispatch")
+    outcome = stage()
+    assert (outcome.status, outcome.exit_code) == ("failed", 8) and place.sent == []
+
+
+def test_a_clock_that_was_wrong_holds_nobody_up(
+    stage: Stage, place: Place, registry: dict[str, Any], runner: Callable[..., None]
+) -> None:
+    registry[NEW] |= {REVISION: "a" * 40, CREATED: LATE}
+    registry[OLD] |= {REVISION: "b" * 40}
+    place.apps.apps[NEW] = serving("a" * 40)
+    runner("ahead")
+    outcome = stage(version="a" * 40)
+    assert outcome.status == "passed" and outcome.facts["result"] == "live" and place.serves == NEW
+
+
+@pytest.mark.parametrize("known", ["by the app", "by the record"])
+def test_a_command_where_it_can_be_known(
+    stage: Stage, place: Place, registry: dict[str, Any], runner: Callable[..., None], tmp_path: Path, known: str
+) -> None:
+    """Nobody can ask a command what runs: the app says it, else our own record, which a hosted runner has not."""
+    registry[NEW] |= {REVISION: "a" * 40, CREATED: LATE}
+    registry[OLD] |= {REVISION: "b" * 40}
+    table = {"target": "command", "command": "touch deployed", "url": place.platform.edge.url, "api": "", "service": ""}
+    if known == "by the app":
+        place.apps.apps[OLD] = serving("b" * 40)
+    else:
+        place.apps.apps[OLD] = lambda _: (404, b"")
+        ran = record.Record(LATE, "production", "command", OLD, "b" * 40, "live", "", "", "")
+        record.append(tmp_path, ran)
+    runner("behind")
+    outcome = stage(table=table)
+    assert outcome.facts["result"] == "superseded" and not (tmp_path / "deployed").exists(), outcome.summary
+    assert record.running(tmp_path, "production") == ("" if known == "by the app" else OLD), "it still runs"
+    runner("behind")  # the token was taken out of the environment
+    assert stage(table=table).facts["result"] == "superseded", "and again"
+    stage(table=table, allow_downgrade=True)
+    assert (tmp_path / "deployed").exists()
 
 
 def test_a_way_back_that_is_gone_is_found_before_anything_changes(

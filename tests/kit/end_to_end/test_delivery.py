@@ -1,7 +1,11 @@
 """What runs where, and moved from one place to another: deploy, promote, rollback, status, for real."""
 
 import json
+import os
+import re
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -80,6 +84,43 @@ def test_from_one_environment_to_the_next_and_back(shop: Project) -> None:
         ("local", "live", second),
     ]  # fmt: skip
     assert shop.call("stop").code == 0
+
+
+def git(shop: Project, *words: str) -> None:
+    who = {f"GIT_{role}_{what}": "x@x" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    settings = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_COMMITTER_DATE": "2026-01-01T00:00:00Z"}
+    subprocess.run(["git", *words], cwd=shop.root, env=os.environ | who | settings, check=True, capture_output=True)
+
+
+def test_a_commit_that_arrives_late_on_a_runner_that_lasts(shop: Project, tmp_path: Path) -> None:
+    """Compose on the machine of the runner: what a laptop may do as a matter of course is a late job's mistake here."""
+    git(shop, "init", "--quiet")
+    shop.write(".gitignore", ".slipway\n")
+    references = []
+    for name in ("first", "second"):  # within one second: dates cannot tell them apart
+        shop.write("note.txt", name)
+        git(shop, "add", ".")
+        git(shop, "commit", "--quiet", "--message", name)
+        references.append(published(shop))
+    first, second = references
+    step = {
+        "GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "GITHUB_REPOSITORY": "acme/shop",
+        "GITHUB_OUTPUT": str(tmp_path / "outputs"), "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+    }  # fmt: skip
+    done = shop.call("deploy", "local", first, **step)
+    assert done.code == 0 and "::notice title=deploy%3A superseded::superseded: sha256:" in done.out, done.text
+    given = (tmp_path / "outputs").read_text()
+    assert re.search(r"(?m)^result<<.*\nsuperseded$", given) and re.search(r"(?m)^status<<.*\npassed$", given)
+    assert "superseded&#58;" in (tmp_path / "summary").read_text()
+    assert standing(shop, "local")["reference"] == second
+    last = records(shop)[-1]
+    assert (last["result"], last["reference"], last["previous"], last["sent"]) == ("superseded", first, second, False)
+    assert "is an ancestor of" in last["reason"]
+
+    done = shop.call("deploy", "local", first, **step | {"GITHUB_EVENT_NAME": "workflow_dispatch"})
+    assert done.code == 8 and "slipway rollback local sha256:" in done.text, done.text
+    done = shop.call("rollback", "local", first.rpartition("@")[2], **step)
+    assert done.code == 0 and standing(shop, "local")["reference"] == first, done.text
 
 
 def test_what_is_ill_is_not_promoted(shop: Project) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 from msgspec.structs import replace
@@ -46,6 +47,25 @@ def test_annotations_are_one_line_each_with_every_separator_escaped() -> None:
     assert "\n" not in line and "\r" not in line  # so GitHub sees one command, and the rest as its message
     message = line.split("::", 2)[2].replace("%0A", "\n").replace("%0D", "\r").replace("%25", "%")
     assert message == f"{HOSTILE}\nTo mend: {HOSTILE}"
+
+
+def test_what_arrived_late_is_a_notice(monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = {"result": "superseded", "url": "https://shop.example"}
+    late = StageResult(
+        name="deploy",
+        status="passed",
+        seconds=1.0,
+        started=0.0,
+        reason="superseded: of 2025%",
+        mend="go back",
+        facts=facts,
+    )
+    result = msgspec.structs.replace(run(late), status="passed", exit_code=0, reason="", url="https://shop.example")
+    assert annotations(result, Path()) == ["::notice title=deploy%3A superseded::superseded: of 2025%25. go back"]
+    given = outputs(result)
+    assert (given["result"], given["status"], given["url"]) == ("superseded", "passed", "https://shop.example")
+    assert "superseded&#58; of 2025" in summary.markdown(result)
+    assert annotations(msgspec.structs.replace(result, stages=(stage("deploy", 0, "passed"),)), Path()) == []
 
 
 def test_at_most_ten_errors_and_the_rest_counted() -> None:

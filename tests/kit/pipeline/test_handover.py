@@ -2,18 +2,22 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import layouts
 import pytest
+from click.testing import CliRunner
 from support import SESSION, docker
 
+from slipway.cli import main
 from slipway.errors import Broken, NotReady, SlipwayError, UsageError
 from slipway.image import layout, sbom
 from slipway.image.reference import Repository
 from slipway.pipeline import handover
 from slipway.tools import registry, remote
+from slipway.tools.history import CREATED, REVISION
 
 pytestmark = pytest.mark.engine
 OLDER, NEWER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
@@ -26,9 +30,9 @@ def repository(registry_port: int, base_images: dict[str, str], request: pytest.
     return Repository(f"localhost:{registry_port}", f"t-{SESSION}-{len(request.node.name)}")
 
 
-def publish(repository: Repository, folder: Path, name: str, created: str) -> str:
+def publish(repository: Repository, folder: Path, name: str, created: str, commit: str = "") -> str:
     """Build and push an image of a commit of that time (empty: it does not say); its digest."""
-    label = f"LABEL {remote.CREATED}={created}\n" if created else ""
+    label = f"LABEL {CREATED}={created} {REVISION}={commit}\n" if created else ""
     (folder / "Dockerfile").write_text(f"FROM scratch\nCOPY Dockerfile /{name}\n{label}")
     tag, kind = repository.tagged(f"slipway-{name}"), "type=image,oci-mediatypes=true"
     built = docker("buildx", "build", "--quiet", "--provenance=false", "--output", kind, "-t", tag, str(folder))
@@ -39,7 +43,8 @@ def publish(repository: Repository, folder: Path, name: str, created: str) -> st
 
 def move(repository: Repository, digest: str, name: str, folder: Path) -> tuple[list[str], str | None]:
     """What was moved, and what the tag names then."""
-    moved = asyncio.run(handover.move(repository, digest, [name], {}, folder / "log"))
+    moved, newer = asyncio.run(handover.move(repository, digest, [name], {}, folder / "log", "acme/shop"))
+    assert newer == [] or moved == []
     return moved, asyncio.run(remote.digest(repository, name))
 
 
@@ -49,6 +54,43 @@ def test_runs_that_finish_in_the_wrong_order(repository: Repository, tmp_path: P
     assert move(repository, older, "main", tmp_path) == ([], newer)
     assert move(repository, older, "latest", tmp_path) == (["latest"], older)
     assert move(repository, newer, "latest", tmp_path) == (["latest"], newer)
+
+
+def test_commits_of_one_second_are_told_apart_by_history(
+    repository: Repository, tmp_path: Path, program: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older, newer = (publish(repository, tmp_path, name, OLDER, commit=name * 40) for name in ("a", "b"))
+    found = program("gh", f"print(json.dumps({{'status': 'behind' if '...{'a' * 40}' in sys.argv[4] else 'ahead'}}))")
+    monkeypatch.setenv("PATH", f"{found.parent}{os.pathsep}{os.environ['PATH']}")
+    assert move(repository, newer, "latest", tmp_path) == (["latest"], newer)
+    assert move(repository, older, "latest", tmp_path) == ([], newer)
+    assert move(repository, older, "main", tmp_path) == (["main"], older)
+    assert move(repository, newer, "main", tmp_path) == (["main"], newer)
+
+
+def test_what_the_step_says_of_an_older_commit(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own tag is there, and the outputs name no tag that names another image."""
+    older, newer = (publish(repository, tmp_path, name, at) for name, at in (("older", OLDER), ("newer", NEWER)))
+    move(repository, newer, "latest", tmp_path)
+    step = {
+        "ACTIONS": "true", "EVENT_NAME": "push", "REF": "refs/heads/main", "SHA": "a" * 40, "REPOSITORY": "acme/shop",
+        "OUTPUT": str(tmp_path / "outputs"), "STEP_SUMMARY": str(tmp_path / "summary"),
+    }  # fmt: skip
+    for name, value in step.items():
+        monkeypatch.setenv(f"GITHUB_{name}", value)
+    monkeypatch.delenv("GITHUB_EVENT_PATH", raising=False)
+    environment = {"IMAGE": str(repository), "DIGEST": older, "RUNNER_TEMP": str(tmp_path)}
+    done = CliRunner().invoke(main, ["ci", "tag"], env=environment)
+    assert done.exit_code == 0, done.output
+    assert "::notice title=tags%3A superseded::left alone, a newer commit has them: latest" in done.output
+    given = (tmp_path / "outputs").read_text()
+    assert f"{repository}:main\n{repository}:sha-aaaaaaa\n" in given and ":latest" not in given
+    summary = (tmp_path / "summary").read_text()
+    assert ":latest</code> (of a newer commit)" in summary and ":main</code>\n" in summary
+    assert asyncio.run(remote.digest(repository, "sha-aaaaaaa")) == older
+    assert asyncio.run(remote.digest(repository, "latest")) == newer
 
 
 def test_an_image_that_does_not_say_its_age_holds_nobody_up(repository: Repository, tmp_path: Path) -> None:

@@ -28,10 +28,12 @@ BROKEN = 'sys.exit("gh: Server Error (HTTP 502)")'
 def keep(program: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     log = tmp_path / "asked"
 
-    def call(answer: str, result: str = "live") -> tuple[str, list[Any]]:
+    def call(answer: str, result: str = "live", *, sent: bool = True) -> tuple[str, list[Any]]:
         gh = program("gh", GH.format(log=str(log), answer=answer))
         monkeypatch.setenv("PATH", f"{gh.parent}{os.pathsep}{os.environ['PATH']}")
-        one = Record("2026-01-01T00:00:00Z", "production", "render", IMAGE, "c" * 40, result, "old", "https://x", "me")
+        one = Record(
+            "2026-01-01T00:00:00Z", "production", "render", IMAGE, "c" * 40, result, "old", "https://x", "me", sent=sent
+        )
         said = asyncio.run(recorded.keep("acme/shop", "c" * 40, one, "https://run"))
         return said, [json.loads(line) for line in log.read_text().splitlines()]
 
@@ -47,6 +49,11 @@ def test_the_digest_and_what_ran_before_are_its_payload(keep: Callable[..., Any]
     assert body["ref"] == "c" * 40 and body["required_contexts"] == [] and body["auto_merge"] is False
     assert (body["payload"]["image"], body["payload"]["previous"]) == (IMAGE, "old")
     assert (status["state"], status["environment_url"], status["log_url"]) == (state, "https://x", "https://run")
+
+
+def test_what_arrived_late_is_neither_a_success_nor_a_failure(keep: Callable[..., Any]) -> None:
+    assert keep(GRANTED, "superseded", sent=False)[0] == "deployment 7 of production: inactive"
+    assert keep(GRANTED, "superseded")[0] == "deployment 7 of production: failure", "a deploy that was overtaken"
 
 
 def test_where_it_is_not_granted_the_deploy_is_no_worse(keep: Callable[..., Any]) -> None:
