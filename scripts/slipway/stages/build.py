@@ -18,6 +18,7 @@ from slipway.image import context as build_context
 from slipway.image import layer_cache, layout
 from slipway.image.reference import short
 from slipway.image.taken import take
+from slipway.stages import checkout
 from slipway.stages.base import Context, Outcome, Stage, failed, timed_out
 from slipway.tools import build_secrets, buildx, docker
 from slipway.tools.build_secrets import Secrets
@@ -78,7 +79,7 @@ async def key(context: Context) -> str | None:
     """The digest that was handed over, or all that a build depends on."""
     if context.taken:
         return f"taken {context.taken.digest} {context.engine.identity if context.engine else ''}"
-    return told(context)
+    return None if context.unfetched else told(context)
 
 
 def told(context: Context) -> str | None:
@@ -112,6 +113,8 @@ async def run(context: Context) -> Outcome:
         ready = await asyncio.to_thread(take, context.taken, layout_folder(context))
         await _keep(context, ready, slim=False)
         return Outcome("passed", f"{_about(ready)} · built by another job", facts=facts(ready))
+    if context.unfetched:
+        return checkout.refuse(context)
     settings, given = context.settings.build, secrets(context)
     progress = Progress(context.log, context.doing, given.hide)
     done, image = await _bake(context, progress, given)

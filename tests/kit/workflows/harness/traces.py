@@ -115,10 +115,13 @@ def _place_recorder(kit: Path) -> None:
     setup = kit / ".github" / "actions" / "setup"
     _place_program(setup / "bin", "slipway")
     (setup / "setup.py").write_text(
-        "import os, pathlib, shutil\n"
+        "import json, os, pathlib, shutil\n"
         "bin = pathlib.Path(os.environ['RUNNER_TEMP']) / 'recorder'\n"
         "shutil.copytree(pathlib.Path(__file__).parent / 'bin', bin, dirs_exist_ok=True)\n"
         "open(os.environ['GITHUB_PATH'], 'a').write(f'{bin}\\n')\n"
+        "entry = {'job': os.environ['GITHUB_JOB'], 'call': 'setup.py', 'with': {'ENGINE': os.environ.get('ENGINE', '')}}\n"
+        "trace = pathlib.Path(os.environ['STANDIN_STATE']) / 'trace.jsonl'\n"
+        "trace.open('a').write(json.dumps(entry) + '\\n')\n"
     )
 
 
@@ -152,7 +155,7 @@ def trace(run: Run) -> str:
 def _given(entry: dict[str, Any]) -> Iterable[tuple[str, str]]:
     """What the workflow gave: of an action's inputs those that are not the default's."""
     reference, given = entry["call"], {name: value for name, value in entry["with"].items() if value}
-    if not reference.startswith(("slipway ", "gh ")):
+    if not reference.startswith(("slipway ", "gh ", "setup.py")):
         commit_of = standins.pins()["/".join(reference.split("/")[:2])][0]
         known = standins.metadata(f"{reference}@{commit_of}") or {}
         defaults = {name.lower(): one.get("default", "") for name, one in known["inputs"].items()}
