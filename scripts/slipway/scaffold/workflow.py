@@ -68,12 +68,13 @@ def write(mode: str, target: str, from_: Kit, inside: str, branch: str) -> str:
 def _deploy(target: str, named: str, at: str, folder: str, name: str) -> str:
     if not target:
         return ""
-    if target == "compose":
-        text = templates.fill("deploy-compose", kit=named, at=at)
-        return text + (f"      {folder}\n" if folder else "")
-    action, secret = SECRETS[target]
+    # A job of the caller's own: it alone has the environment's secrets, and may run on the caller's own machines,
+    # which a called workflow of another owner cannot reach.
+    runner = "self-hosted # a runner on the machine that serves" if target == "compose" else "ubuntu-26.04"
     group = f"slipway-deploy-{name}-production" if name else "slipway-deploy-production"
-    text = templates.fill(
-        "deploy-platform", kit=named, at=at, group=group, secret=f"{action}: ${{{{ secrets.{secret} }}}}"
-    )
-    return text + (f"          {folder}\n" if folder else "")
+    given = [folder] if folder else []
+    if target in SECRETS:
+        action, secret = SECRETS[target]
+        given.insert(0, f"{action}: ${{{{ secrets.{secret} }}}}")
+    text = templates.fill("deploy", kit=named, at=at, group=group, runner=runner)
+    return text + "".join(f"          {line}\n" for line in given)

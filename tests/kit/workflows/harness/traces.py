@@ -119,7 +119,8 @@ def _place_recorder(kit: Path) -> None:
         "bin = pathlib.Path(os.environ['RUNNER_TEMP']) / 'recorder'\n"
         "shutil.copytree(pathlib.Path(__file__).parent / 'bin', bin, dirs_exist_ok=True)\n"
         "open(os.environ['GITHUB_PATH'], 'a').write(f'{bin}\\n')\n"
-        "entry = {'job': os.environ['GITHUB_JOB'], 'call': 'setup.py', 'with': {'ENGINE': os.environ.get('ENGINE', '')}}\n"
+        "given = {'ENGINE': os.environ.get('ENGINE', '')}\n"
+        "entry = {'job': os.environ['GITHUB_JOB'], 'call': 'setup.py', 'with': given}\n"
         "trace = pathlib.Path(os.environ['STANDIN_STATE']) / 'trace.jsonl'\n"
         "trace.open('a').write(json.dumps(entry) + '\\n')\n"
     )
