@@ -90,7 +90,7 @@ def main() -> None:
 @click.option("--dry-run", is_flag=True, help="Print the plan and start nothing.")
 @click.option("--fresh", is_flag=True, help="Reuse no earlier result.")
 @click.option("--layout", metavar="DIR", envvar="SLIPWAY_LAYOUT", help="Run on the image in this folder, build none.")
-@click.option("--digest", metavar="DIGEST", envvar="SLIPWAY_DIGEST", help="The digest that --layout must have.")
+@click.option("--digest", metavar="DIGEST", envvar="SLIPWAY_LAYOUT_DIGEST", help="The digest that --layout must have.")
 @click.option("--env", "environment", metavar="ENV", help="The deploy environment.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line.")
 @directories

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from slipway.deploy.record import Record
 
 ALL = "all"
-STAGES = ("lint", "build", "test", "scan", "integration")  # of the action `verify`
+STAGES = ("lint", "test", "build", "scan", "integration")  # of the action `verify`
 
 
 def job_folder() -> Path:

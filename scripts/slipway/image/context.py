@@ -4,18 +4,32 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.errors import UsageError
-from slipway.image import ignore
+from slipway.image import ignore, unfetched
+from slipway.image.unfetched import Unfetched
 
 # Never part of what the app is, even in a repository without a .dockerignore: our own run folder.
 _OURS = {".slipway"}
 
 
-def files_digest(root: Path, files: list[Path]) -> str:
-    """SHA-256 over names, modes and contents of files, in order of their names."""
+@dataclass(frozen=True)
+class Seen:
+    """What the build of a project can see."""
+
+    digest: str = ""  # SHA-256 over all of it; empty where there is no Dockerfile
+    unfetched: tuple[Unfetched, ...] = ()  # what the checkout left out
+
+
+def files_digest(root: Path, files: list[Path], found: Callable[[Path, bytes], None] = lambda *_: None) -> str:
+    """SHA-256 over names, modes and contents of files, in order of their names.
+
+    Args:
+        found: called with each file that is one, and its content.
+    """
     total = hashlib.sha256()
     for path in sorted(set(files)):
         name = os.fspath(path.relative_to(root) if path.is_relative_to(root) else path)
@@ -24,6 +38,7 @@ def files_digest(root: Path, files: list[Path]) -> str:
             content = os.fsencode(path.readlink()) + b"\0" + (path.read_bytes() if path.is_file() else b"")
         elif path.is_file():
             content = path.read_bytes()
+            found(path, content)
         else:
             content = b"\0folder" if path.is_dir() else b"\0absent"
         mode = stat.S_IMODE(path.lstat().st_mode) if os.path.lexists(path) else 0
@@ -32,8 +47,8 @@ def files_digest(root: Path, files: list[Path]) -> str:
     return total.hexdigest()
 
 
-def digest(root: Path, context: str, dockerfile: str) -> str:
-    """What the build of a project can see, as one SHA-256; empty where there is no Dockerfile.
+def look(root: Path, context: str, dockerfile: str) -> Seen:
+    """What the build of a project can see: all files, as they are sent.
 
     Raises:
         UsageError: the context is not there.
@@ -41,7 +56,16 @@ def digest(root: Path, context: str, dockerfile: str) -> str:
     path = root / dockerfile
     if not (root / context).is_dir():
         raise UsageError(f"the build context {context} is not a folder. Correct [build] context in slipway.toml.")
-    return files_digest(root, context_files(root / context, path)) if path.is_file() else ""
+    if not path.is_file():
+        return Seen()
+    pointers: list[Unfetched] = []
+
+    def note(file: Path, content: bytes) -> None:
+        if unfetched.is_pointer(content):
+            pointers.append(Unfetched(file, "pointer"))
+
+    digest = files_digest(root, context_files(root / context, path), note)
+    return Seen(digest, (*pointers, *unfetched.submodules(root / context, _rules(root / context, path))))
 
 
 def variables(files: list[Path], environ: Mapping[str, str] = os.environ) -> dict[str, str | None]:
@@ -63,10 +87,14 @@ def tree(folder: Path, skip: tuple[str, ...] = ("__pycache__", ".pytest_cache"))
 
 def context_files(context: Path, dockerfile: Path) -> list[Path]:
     """The files (and empty folders) that a build with this context and Dockerfile can read."""
+    return [context / name for name in _walk(context, "", _rules(context, dockerfile), ())] + [dockerfile]
+
+
+def _rules(context: Path, dockerfile: Path) -> ignore.Rules:
+    """Return the rules of the .dockerignore that counts for this Dockerfile."""
     own = dockerfile.with_name(dockerfile.name + ".dockerignore")
     path = own if own.exists() else context / ".dockerignore"
-    rules = ignore.parse(path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else "")
-    return [context / name for name in _walk(context, "", rules, ())] + [dockerfile]
+    return ignore.parse(path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else "")
 
 
 def _walk(context: Path, folder: str, rules: ignore.Rules, matched: tuple[bool, ...]) -> Iterator[str]:

@@ -46,6 +46,10 @@ class Rules:
         """Whether something below a folder that is left out could be in the context all the same."""
         return any(pattern.exception for pattern in self.patterns)
 
+    def reaches(self, folder: str) -> bool:
+        """Whether a pattern takes back something below this folder."""
+        return any(pattern.exception and pattern.text.startswith(f"{folder}/") for pattern in self.patterns)
+
 
 def parse(text: str) -> Rules:
     """Read a .dockerignore."""

@@ -13,6 +13,7 @@ from slipway.errors import ExitCode, NotReady, UsageError
 from slipway.image import context as build_context
 from slipway.image.reference import Repository, repository, slug
 from slipway.image.taken import Taken
+from slipway.image.unfetched import Unfetched
 from slipway.pipeline import folder as folders
 from slipway.pipeline.graph import Selection
 from slipway.pipeline.result import (
@@ -86,7 +87,7 @@ async def look(
 ) -> tuple[Context, str]:
     """What a run knows before it starts anything, and why there is no engine where there is none."""
     settings.environment(options.environment)
-    files = asyncio.to_thread(build_context.digest, root, settings.build.context, settings.build.dockerfile)
+    files = asyncio.to_thread(build_context.look, root, settings.build.context, settings.build.dockerfile)
     (engine, missing), source, images, planted, seen = await together(
         _engine(), git.source(root), _images(root), git.tracks(root, folders.NAME), files
     )
@@ -95,11 +96,12 @@ async def look(
             f"{folders.NAME} is part of the repository, and what a change brings along there would be believed as the "
             f"result of an earlier run. Take it out: git rm -r --cached {folders.NAME}"
         )
+    unfetched = await _unfetched(root, seen)
     context = Context(
         root=root, settings=settings, run_id=run_id, folder=folder, state=root / folders.NAME, engine=engine,
-        source=source, images=images, repository=image_repository(root, settings), seen=seen,
-        version=_version(source, seen), environment=options.environment, secrets=options.secrets,
-        delivery=options.delivery, taken=options.taken,
+        source=source, images=images, repository=image_repository(root, settings), seen=seen.digest,
+        unfetched=unfetched, version=_version(source, seen.digest), environment=options.environment,
+        secrets=options.secrets, delivery=options.delivery, taken=options.taken,
     )  # fmt: skip
     return context, missing
 
@@ -109,6 +111,13 @@ def image_repository(root: Path, settings: config.Settings) -> Repository:
     local = f"localhost:{settings.publish.registry_port}/{slug(root.name)}"
     ghcr = f"ghcr.io/{github.event().repository}"
     return repository(settings.image.name or (ghcr if github.on_runner() else local))
+
+
+async def _unfetched(root: Path, seen: build_context.Seen) -> tuple[Unfetched, ...]:
+    """Return what the checkout left out. A file that Git knows not to be of LFS is no pointer, whatever it holds."""
+    pointers = [one.path for one in seen.unfetched if one.kind == "pointer"]
+    others = await git.not_of_lfs(root, pointers) if pointers else set()
+    return tuple(one for one in seen.unfetched if one.path not in others)
 
 
 async def _engine() -> tuple[Engine | None, str]:

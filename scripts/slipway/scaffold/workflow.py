@@ -72,12 +72,13 @@ def _quoted(text: str) -> str:
 def _deploy(target: str, named: str, at: str, folder: str, inside: str) -> str:
     if not target:
         return ""
-    if target == "compose":
-        text = templates.fill("deploy-compose", kit=named, at=at)
-        return text + (f"      {folder}\n" if folder else "")
-    action, secret = SECRETS[target]
+    # A job of the caller's own: it alone has the environment's secrets, and may run on the caller's own machines,
+    # which a called workflow of another owner cannot reach.
+    runner = "self-hosted # a runner on the machine that serves" if target == "compose" else "ubuntu-26.04"
     group = _quoted(f"slipway-deploy-{inside}/production" if inside else "slipway-deploy-production")  # as deploy.yml's
-    text = templates.fill(
-        "deploy-platform", kit=named, at=at, group=group, secret=f"{action}: ${{{{ secrets.{secret} }}}}"
-    )
-    return text + (f"          {folder}\n" if folder else "")
+    given = [folder] if folder else []
+    if target in SECRETS:
+        action, secret = SECRETS[target]
+        given.insert(0, f"{action}: ${{{{ secrets.{secret} }}}}")
+    text = templates.fill("deploy", kit=named, at=at, group=group, runner=runner)
+    return text + "".join(f"          {line}\n" for line in given)

@@ -10,6 +10,7 @@ from slipway.config import Settings
 from slipway.errors import ExitCode
 from slipway.image.reference import Repository
 from slipway.image.taken import Taken
+from slipway.image.unfetched import Unfetched
 from slipway.policy.finding import Finding
 from slipway.tools.docker import Engine
 from slipway.tools.git import Source
@@ -93,6 +94,7 @@ class Context:
     environment: str | None = None  # of deploy
     delivery: Delivery = field(default_factory=Delivery)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # of the build, as they were handed over
+    unfetched: tuple[Unfetched, ...] = ()  # what the checkout left out of the build context
     taken: Taken | None = None  # the image that another job built; None: it is built here
     stage: str = ""
     done: Mapping[str, Outcome] = field(default_factory=dict)

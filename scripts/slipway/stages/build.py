@@ -19,6 +19,7 @@ from slipway.image import context as build_context
 from slipway.image import layer_cache, layout
 from slipway.image.reference import short
 from slipway.image.taken import take
+from slipway.stages import checkout
 from slipway.stages.base import Context, Outcome, Stage, failed, timed_out
 from slipway.tools import build_secrets, buildx, docker, loading
 from slipway.tools.build_secrets import Secrets
@@ -79,7 +80,7 @@ async def key(context: Context) -> str | None:
     """The digest that was handed over, or all that a build depends on."""
     if context.taken:
         return f"taken {context.taken.digest} {context.engine.identity if context.engine else ''}"
-    return told(context)
+    return None if context.unfetched else told(context)
 
 
 def told(context: Context) -> str | None:
@@ -113,6 +114,8 @@ async def run(context: Context) -> Outcome:
         ready = await asyncio.to_thread(take, context.taken, layout_folder(context))
         await _keep(context, ready, whole=True)
         return Outcome("passed", f"{_about(ready)} · built by another job", facts=facts(ready))
+    if context.unfetched:
+        return checkout.refuse(context)
     settings, given = context.settings.build, secrets(context)
     progress = Progress(context.log, context.doing, given.hide)
     try:

@@ -9,7 +9,7 @@ from slipway.config import seconds
 from slipway.errors import SlipwayError
 from slipway.image import context as build_context
 from slipway.policy import junit
-from slipway.stages import build, test_in_image
+from slipway.stages import build, checkout, test_in_image
 from slipway.stages.base import Context, Outcome, Stage, failed, timed_out
 from slipway.tools import buildx
 from slipway.tools.buildx import Progress
@@ -35,7 +35,7 @@ def image_name(context: Context) -> str:
 
 async def prepare(context: Context) -> None:
     """Build the test target while the app itself is built: BuildKit does the shared steps once."""
-    if not has_target(context):
+    if not has_target(context) or context.unfetched:
         return
     given = build.secrets(context)
     progress = Progress(context.log, context.doing, given.hide)
@@ -64,6 +64,8 @@ async def run(context: Context) -> Outcome:
         box = await test_in_image.box(context)
         if box is None:
             return Outcome("skipped", "no test stage in the Dockerfile and no tests/unit or tests folder")
+    elif context.unfetched:  # the image was built by another job, the tests' one is built here
+        return checkout.refuse(context)
     else:
         await context.prepared()
         command = context.settings.test.command

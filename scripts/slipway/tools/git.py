@@ -50,6 +50,17 @@ async def tracks(root: Path, name: str) -> bool:
     return listed.ok and bool(listed.out)
 
 
+async def not_of_lfs(root: Path, files: list[Path]) -> set[Path]:
+    """Return those files that Git hands out as they are, or by another filter; none where Git cannot tell."""
+    names = "\0".join(map(str, files))
+    try:
+        said = await process.run("git", "check-attr", "-z", "--stdin", "filter", cwd=root, timeout=60, stdin=names)
+    except FileNotFoundError:
+        return set()
+    words = said.out.split("\0") if said.ok else []
+    return {Path(name) for name, value in zip(words[::3], words[2::3], strict=False) if value != "lfs"}
+
+
 async def checked_out(root: Path) -> str:
     """The branch that is checked out, also one without a commit; empty where there is none."""
     try:

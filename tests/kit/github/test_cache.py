@@ -109,3 +109,53 @@ def test_the_step_names_the_baseline_where_the_gate_wants_one(
     outputs = dict(re.findall(r"(?m)^([\w-]+)<<(?:end-\w+)\n(.*)\nend-", (tmp_path / "out").read_text()))
     assert outputs["baseline"] == ("/temp/slipway/baseline.json" if gate == "new" else "")
     assert outputs["baseline-key"] == outputs["baseline-prefix"] + "77-2"
+
+
+@pytest.mark.parametrize(
+    ("stage", "event_name", "wanted", "outputs"),
+    [
+        ("all", "push", "auto", "restore save upload"),
+        ("all", "pull_request", "auto", "restore"),
+        ("all", "pull_request", "always", "restore upload"),
+        ("all", "push", "never", "restore save"),
+        ("build", "push", "auto", "restore save upload"),
+        ("build", "pull_request", "always", "restore upload"),
+        ("lint", "push", "always", ""),
+        ("test", "push", "always", "restore"),
+        ("scan", "push", "auto", "restore"),
+        ("integration", "push", "auto", "restore"),
+    ],
+)
+def test_what_a_stage_restores_and_keeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, event_name: str, wanted: str, outputs: str
+) -> None:
+    given = {
+        "GITHUB_OUTPUT": str(tmp_path / "out"), "GITHUB_EVENT_NAME": event_name, "GITHUB_REF": "refs/heads/main",
+        "GITHUB_EVENT_PATH": "/dev/null", "STAGE": stage, "UPLOAD_IMAGE": wanted,
+    }  # fmt: skip
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(cli.main, ["ci", "cache"])
+    assert done.exit_code == 0, done.output
+    found = dict(re.findall(r"(?m)^([\w-]+)<<(?:end-\w+)\n(.*)\nend-", (tmp_path / "out").read_text()))
+    assert " ".join(name for name in ("restore", "save", "upload") if found[name] == "true") == outputs
+    assert bool(found["from"]) == ("restore" in outputs) and bool(found["to"]) == ("save" in outputs)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("STAGE", "lnt", "stage: 'lnt' is not one of: all, lint, test, build, scan, integration."),
+        ("STAGE", "deploy", "stage: 'deploy' is not one of"),
+        ("UPLOAD_IMAGE", "yes", "upload-image: 'yes' is not one of: auto, always, never."),
+    ],
+)
+def test_a_word_that_is_none_of_the_inputs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    for command in ["cache", "run"] if name == "STAGE" else ["cache"]:
+        done = CliRunner().invoke(cli.main, ["ci", command])
+        assert (done.exit_code, says in done.output) == (2, True), done.output

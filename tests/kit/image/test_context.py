@@ -134,9 +134,9 @@ def small(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_the_digest_changes_with(small: Path, change: str) -> None:
-    before = context.digest(small, ".", "Dockerfile")
+    before = context.look(small, ".", "Dockerfile").digest
     CHANGES[change](small)
-    assert context.digest(small, ".", "Dockerfile") != before
+    assert context.look(small, ".", "Dockerfile").digest != before
 
 
 STAYS: dict[str, Callable[[Path], object]] = {
@@ -149,16 +149,16 @@ STAYS: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("change", STAYS)
 def test_the_digest_stays_with(small: Path, change: str) -> None:
-    before = context.digest(small, ".", "Dockerfile")
+    before = context.look(small, ".", "Dockerfile").digest
     STAYS[change](small)
-    assert context.digest(small, ".", "Dockerfile") == before
+    assert context.look(small, ".", "Dockerfile").digest == before
 
 
 def test_a_socket_or_pipe_in_the_context_does_not_hang(small: Path) -> None:
     os.mkfifo(small / "pipe")
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(small / "socket"))
-        assert context.digest(small, ".", "Dockerfile")
+        assert context.look(small, ".", "Dockerfile").digest
 
 
 def test_a_loop_of_links_is_a_link_and_no_more(small: Path) -> None:
@@ -170,19 +170,19 @@ def test_a_loop_of_links_is_a_link_and_no_more(small: Path) -> None:
 
 def test_without_a_dockerfile_there_is_no_digest(small: Path) -> None:
     (small / "Dockerfile").unlink()
-    assert context.digest(small, ".", "Dockerfile") == ""
+    assert context.look(small, ".", "Dockerfile").digest == ""
 
 
 def test_a_context_that_is_not_there_is_said(small: Path) -> None:
     with pytest.raises(UsageError, match=r"the build context nowhere is not a folder.*\[build\] context"):
-        context.digest(small, "nowhere", "Dockerfile")
+        context.look(small, "nowhere", "Dockerfile")
 
 
 def test_a_dockerfile_outside_of_its_context(small: Path) -> None:
     (small / "d" / "Dockerfile").write_text("FROM scratch")
-    first = context.digest(small, "d", "Dockerfile")
+    first = context.look(small, "d", "Dockerfile").digest
     (small / "Dockerfile").write_text("FROM other")
-    assert context.digest(small, "d", "Dockerfile") != first
+    assert context.look(small, "d", "Dockerfile").digest != first
 
 
 def test_caches_of_a_test_run_do_not_count(small: Path) -> None:

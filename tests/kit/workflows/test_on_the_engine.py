@@ -167,8 +167,11 @@ def test_red_before_anything_is_handed_over(bench: Bench, files: dict[str, str],
     run = bench.deliver(shop, sha)
     run.check(
         {
-            "verify/verify": RED | {
-                "verify/image": "failure", "verify/layout": "skipped", "verify/integration": "skipped",
+            "verify/verify": RED
+            | {
+                "verify/image": "failure",
+                "verify/layout": "skipped",
+                "verify/integration": "skipped",
             },
             "publish/publish": "never",
             "deploy/deploy": "never",
@@ -314,7 +317,7 @@ def test_a_stage_alone(bench: Bench, files: dict[str, str], stage: str) -> None:
     shop, sha = bench.shop(files)
     inputs = {"image": bench.image, "scan-database": str(bench.database)}
     run = bench.call(stage, shop, sha, inputs, permissions={"contents": "read"})
-    kept = ("verify/layout", "verify/saved") if stage == "build" else ()
+    kept = ["verify/restored"] * (stage != "lint") + ["verify/layout", "verify/saved"] * (stage == "build")
     run.check({f"call/{stage}": {"": "success", "*": "skipped"} | dict.fromkeys((*ALONE, *kept), "success")})
     outputs = run.jobs[f"call/{stage}"].outputs["verify/image"]
     assert outputs["status"] == "passed"

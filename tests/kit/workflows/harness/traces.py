@@ -122,6 +122,10 @@ def _place_recorder(kit: Path) -> None:
         "bin = pathlib.Path(os.environ['RUNNER_TEMP']) / 'recorder'\n"
         "shutil.copytree(pathlib.Path(__file__).parent / 'bin', bin, dirs_exist_ok=True)\n"
         "open(os.environ['GITHUB_PATH'], 'a').write(f'{bin}\\n')\n"
+        "given = {'ENGINE': os.environ.get('ENGINE', '')}\n"
+        "entry = {'job': os.environ['GITHUB_JOB'], 'call': 'setup.py', 'with': given}\n"
+        "trace = pathlib.Path(os.environ['STANDIN_STATE']) / 'trace.jsonl'\n"
+        "trace.open('a').write(json.dumps(entry) + '\\n')\n"
     )
 
 
@@ -155,7 +159,7 @@ def trace(run: Run) -> str:
 def _given(entry: dict[str, Any]) -> Iterable[tuple[str, str]]:
     """What the workflow gave: of an action's inputs those that are not the default's."""
     reference, given = entry["call"], {name: value for name, value in entry["with"].items() if value}
-    if not reference.startswith(("slipway ", "gh ")):
+    if not reference.startswith(("slipway ", "gh ", "setup.py")):
         commit_of = standins.pins()["/".join(reference.split("/")[:2])][0]
         known = standins.metadata(f"{reference}@{commit_of}") or {}
         defaults = {name.lower(): one.get("default", "") for name, one in known["inputs"].items()}
