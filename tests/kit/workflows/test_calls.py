@@ -37,7 +37,7 @@ def test_the_steps_are_found() -> None:
     started = [where for where, scripts in SCRIPTS.items() for script in scripts if "exec slipway" in script]
     wanted = ("workflows/deploy.yml", "workflows/publish.yml", "actions/deploy/action.yml", "actions/verify/action.yml")
     assert {f".github/{name}" for name in wanted} <= {*started}
-    assert {"deploy-platform", "deploy-compose", "deliver.yml"} <= {*SCRIPTS}
+    assert {"deploy", "deliver.yml"} <= {*SCRIPTS}
 
 
 @pytest.mark.parametrize(
