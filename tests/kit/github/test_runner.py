@@ -210,16 +210,6 @@ def test_the_reference_of_the_workflows_is_the_yaml() -> None:
     assert (ROOT / "docs" / "reference" / "workflows.md").read_text() == page()
 
 
-def test_the_five_stage_workflows_differ_in_the_name_alone() -> None:
-    texts = set()
-    for name in ("lint", "test", "build", "scan", "integration"):
-        text = (ROOT / ".github" / "workflows" / f"{name}.yml").read_text()
-        places = rf"name: {name.capitalize()}$|^  {name}:$|jobs\.{name}\.|slipway run {name}$|`{name}`"
-        pieces = re.split(f"(?m)({places})", text)
-        texts.add("".join(p.lower().replace(name, "STAGE") if n % 2 else p for n, p in enumerate(pieces)))
-    assert len(texts) == 1
-
-
 @pytest.mark.parametrize("path", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda p: p.name)
 def test_a_called_workflow_has_one_job_and_at_most_15_inputs(path: Path) -> None:
     model = yaml.safe_load(path.read_text())
