@@ -62,6 +62,7 @@ def unique(_: Any, wanted: bool, items: Any, __: Any) -> Iterator[jsonschema.Val
 Validator = jsonschema.validators.extend(jsonschema.Draft4Validator, {"uniqueItems": unique})
 
 
+@pytest.mark.slow("the standard's schema reads as many findings as a file may hold")
 def test_it_is_valid(tmp_path: Path) -> None:
     """By the standard's own schema, with everything in it that we ever write."""
     schema = Validator(json.loads(provision.need(provision.sarif_schema).read_bytes()))
