@@ -19,10 +19,10 @@ WORKFLOW = ("bash", "-e")
 COMPOSITE = ("bash", "--noprofile", "--norc", "-e", "-o", "pipefail")
 # Signals, each with the seconds that the runner waits after it (actions/runner, ProcessInvoker). What it ends with,
 # SIGKILL, is left out where a test looks at the clean-up: a busy machine may need longer than 10 s.
-CANCELLED = ((signal.SIGINT, 7.5), (signal.SIGTERM, 60.0))
+CANCELLED = ((signal.SIGINT, 7.5), (signal.SIGTERM, 150.0))
 KILLED = ((signal.SIGINT, 0.5), (signal.SIGTERM, 0.5), (signal.SIGKILL, 5.0))
-IMPATIENT = ((signal.SIGINT, 0.2), (signal.SIGINT, 60.0))
-TERMINATED = ((signal.SIGTERM, 60.0),)
+IMPATIENT = ((signal.SIGINT, 0.2), (signal.SIGINT, 150.0))
+TERMINATED = ((signal.SIGTERM, 150.0),)
 Signals = Sequence[tuple[int, float]]
 
 
