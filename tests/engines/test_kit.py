@@ -17,8 +17,11 @@ from leg import Leg
 # What a hosted runner's engine is most likely to break: loading, cancelling, publishing, and what reads their words.
 FEW = (
     "tests/kit/deploy/test_cancelled.py",
+    "tests/kit/deploy/test_ssh.py",
+    "tests/kit/end_to_end/test_what_a_failure_shows.py",
     "tests/kit/faults/test_fault_compose.py",
     "tests/kit/faults/test_fault_dockerfile.py",
+    "tests/kit/faults/test_fault_hostile_text.py",
     "tests/kit/faults/test_fault_interrupt.py",
     "tests/kit/faults/test_fault_layers.py",
     "tests/kit/faults/test_fault_registry.py",

@@ -15,7 +15,7 @@ TEST, DEPLOY = "docker-compose.test.yml", "docker-compose.yml"
     [
         ("services:\n  web:\n    portz: []\n", ["services.web", "portz", "not allowed"]),
         ("services:\n  web:\n    image: x\n    depends_on: [nope]\n", ['depends on undefined service "nope"']),
-        ("services:\n web:\n    image: x\n  db:\n    image: y\n", ["yaml: line"]),
+        ("services:\n web:\n    image: x\n  db:\n    image: y\n", ["did not find expected key"]),
         (
             "services:\n  web:\n    image: ${SLIPWAY_IMAGE}\n    environment: {A: '${NOT_SET_ANYWHERE}'}\n",
             ["NOT_SET_ANYWHERE"],
