@@ -129,9 +129,11 @@ def test_the_step_names_the_baseline_where_the_gate_wants_one(
 def test_what_a_stage_restores_and_keeps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, event_name: str, wanted: str, outputs: str
 ) -> None:
+    payload = tmp_path / "event.json"
+    payload.write_text('{"repository": {"full_name": "acme/shop", "default_branch": "main"}}')
     given = {
         "GITHUB_OUTPUT": str(tmp_path / "out"), "GITHUB_EVENT_NAME": event_name, "GITHUB_REF": "refs/heads/main",
-        "GITHUB_EVENT_PATH": "/dev/null", "STAGE": stage, "UPLOAD_IMAGE": wanted,
+        "GITHUB_EVENT_PATH": str(payload), "STAGE": stage, "UPLOAD_IMAGE": wanted,
     }  # fmt: skip
     for name, value in given.items():
         monkeypatch.setenv(name, value)
