@@ -54,7 +54,7 @@ class Progress:
     steps: set[str] = field(default_factory=set)
     cached: set[str] = field(default_factory=set)
     other: list[str] = field(default_factory=list)
-    _done: set[str] = field(default_factory=set)
+    _done: set[tuple[str, str]] = field(default_factory=set)
     _begun: dict[str, bytes] = field(default_factory=dict)  # step -> the line that it has not ended yet
     _object: list[str] = field(default_factory=list)
 
@@ -99,8 +99,8 @@ class Progress:
         """Write the line of a step that ended. BuildKit 0.25 and later say it again for each stage that uses it."""
         if begun := self._begun.pop(step, b""):
             self._write(begun.decode(errors="replace") + "\n")
-        if step not in self._done:
-            self._done.add(step)
+        if (step, line) not in self._done:
+            self._done.add((step, line))
             self._write(line + "\n")
 
     def _take_output(self, step: str, data: bytes) -> None:

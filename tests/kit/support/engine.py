@@ -37,9 +37,10 @@ class Engine:
             subprocess.run(["ip", "address", "add", f"10.213.{number}.1/24", "dev", self.bridge], check=True)
         # Without one, a network of its own: `--bridge=none` removes docker0, which would be the machine's engine's.
         apart = [] if network else ["unshare", "--net"]
+        apart = [*apart, "dockerd", *self._own_containerd()]
         self.process = subprocess.Popen(
             [
-                *apart, "dockerd", "--config-file", config, "--host", f"unix://{self.socket}",
+                *apart, "--config-file", config, "--host", f"unix://{self.socket}",
                 "--data-root", self.folder / "data",
                 "--exec-root", self.folder / "exec", "--pidfile", self.folder / "pid",
                 f"--bridge={self.bridge or 'none'}", "--iptables=false", "--ip6tables=false", "--ip-masq=false",
@@ -52,6 +53,22 @@ class Engine:
         except AssertionError as error:
             self.end()
             raise AssertionError(f"{error}: {(self.folder / 'log').read_text()[-500:]}") from error
+
+    def _own_containerd(self) -> list[str]:
+        """Start one where the machine has a containerd apart, as hosted runners have: dockerd would take that, with all
+        the layers that the machine's engine has there."""
+        if not Path("/run/containerd/containerd.sock").exists():
+            return []
+        config, address = self.folder / "containerd.toml", self.folder / "containerd.sock"
+        config.write_text(
+            f'version = 2\nroot = "{self.folder}/data/containerd"\nstate = "{self.folder}/exec/containerd"\n'
+            f'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "{address}"\n'
+        )
+        self.containerd = subprocess.Popen(
+            ["containerd", "--config", config], stdout=self.log, stderr=self.log, start_new_session=True
+        )
+        until(address.exists, "a containerd of our own answers", 30)
+        return ["--containerd", str(address)]
 
     @property
     def environment(self) -> dict[str, str]:

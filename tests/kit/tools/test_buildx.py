@@ -52,12 +52,12 @@ def test_steps_are_counted_and_told(progress: Progress) -> None:
     assert progress.other == []
 
 
-def test_a_step_that_is_said_again_stands_in_the_log_once(progress: Progress) -> None:
+def test_what_is_said_of_a_step_again_stands_in_the_log_once(progress: Progress) -> None:
     """As buildx 0.29 does, for each stage that begins with it."""
     ended = vertex("[base 1/4] FROM python", "d1", started="t", completed="t")
     again = vertex("[base 1/4] FROM python", "d1", started="t", completed="t", cached=True)
     log = feed(progress, ended, again, ended, again)
-    assert log == "[base 1/4] FROM python\n"
+    assert log == "[base 1/4] FROM python\n[base 1/4] FROM python CACHED\n"
     assert progress.cached == {"d1"}
 
 
