@@ -49,7 +49,9 @@ def test_annotations_are_one_line_each_with_every_separator_escaped() -> None:
     assert message == f"{HOSTILE}\nTo mend: {HOSTILE}"
 
 
-def test_what_arrived_late_is_a_notice(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_arrived_late_is_a_notice(
+    monkeypatch: pytest.MonkeyPatch, about: Callable[["Job"], subject.Subject]
+) -> None:
     facts = {"result": "superseded", "url": "https://shop.example"}
     late = StageResult(
         name="deploy",
@@ -62,7 +64,7 @@ def test_what_arrived_late_is_a_notice(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     result = msgspec.structs.replace(run(late), status="passed", exit_code=0, reason="", url="https://shop.example")
     assert annotations(result, Path()) == ["::notice title=deploy%3A superseded::superseded: of 2025%25. go back"]
-    given = outputs(result)
+    given = outputs(result, about(Job()))
     assert (given["result"], given["status"], given["url"]) == ("superseded", "passed", "https://shop.example")
     assert "superseded&#58; of 2025" in summary.markdown(result)
     assert annotations(msgspec.structs.replace(result, stages=(stage("deploy", 0, "passed"),)), Path()) == []
