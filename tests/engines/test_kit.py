@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 import pytest
 import record
 from leg import Leg
+from workflows.harness import provision
 
 # What a hosted runner's engine is most likely to break: loading, cancelling, publishing, and what reads their words.
 FEW = (
@@ -28,6 +29,8 @@ FEW = (
     "tests/kit/image/test_context.py",
     "tests/kit/stages/test_layers_gone.py",
     "tests/kit/tools/test_digests_on_push.py",
+    # From a push to a deployment, by GitHub's own clients.
+    "tests/kit/workflows/test_on_the_engine.py::test_from_a_push_to_a_deployment",
 )
 TESTS = "scripts/bootstrap --for-tests uv run --project scripts --locked pytest -n 3 -m engine"
 UPDATE = "SLIPWAY_UPDATE_ENGINES"
@@ -99,6 +102,8 @@ def test_the_whole_chain(started: Leg) -> None:
 
 def test_the_kits_own_tests(started: Leg) -> None:
     """Those that need an engine; where ENGINE_TESTS=few, a choice of them (CI has minutes for it)."""
+    provision.need(provision.go_tool, "act")  # kept where the machine finds them, which has neither Go nor npm
+    provision.need(provision.clients)
     few = os.environ.get("ENGINE_TESTS", "all") == "few"
     where = " ".join(FEW) if few else "tests/kit"
     arguments = os.environ.get("ENGINE_ARGS", "")

@@ -38,6 +38,32 @@ def test_trace(scenario: scenarios.Scenario, act: Path, tmp_path: Path) -> None:
         assert engine == "true" if needed else engine == "false" or not whole, f"set-up of job {job}"
 
 
+# Where artifacts and caches matter most: all good, and each way in which GitHub's services refuse.
+BY_CLIENTS = (
+    "ci-push",
+    "verify-baseline",
+    "verify-storage-full",
+    "verify-storage-full-for-reports",
+    "verify-twice-in-a-run",
+    "publish-artifact-gone",
+    "publish-artifact-swapped",
+    "release-tag",
+)
+
+
+@pytest.mark.parametrize("name", BY_CLIENTS)
+def test_with_githubs_own_clients_all_is_the_same(name: str, act: Path, tmp_path: Path) -> None:
+    """Each call with its inputs, each step's result, each output; errors have their own words: test_standins.py."""
+    (scenario,) = [one for one in SCENARIOS if one.name == name]
+    found = traces.trace(traces.execute(scenario, tmp_path / "run", clients=True))
+    kept = (TRACES / f"{name}.txt").read_text(encoding="utf-8")
+    assert _without_errors(found) == _without_errors(kept)
+
+
+def _without_errors(trace: str) -> list[str]:
+    return [line for line in trace.splitlines() if not line.startswith("    ! ")]
+
+
 def test_no_trace_without_a_scenario() -> None:
     assert {file.stem for file in TRACES.glob("*.txt")} == {one.name for one in SCENARIOS}
 

@@ -38,6 +38,7 @@ SCHEMA_PACKAGE = "@microsoft/jest-sarif@1.0.0-beta.0"
 SCHEMA_SHA256 = "2d99159ae54a3eea97f81781cff48780548657c35949f4b7f25e99a2ba4de4f8"
 GO_WHEEL = "1.26.5"
 PARSER = Path(__file__).parent / "parser"  # package.json and its lock
+CLIENTS = Path(__file__).parent / "clients"
 AXE = Path(__file__).parents[2] / "report" / "axe"
 
 
@@ -106,13 +107,23 @@ def workflow_parser() -> Path:
     return folder
 
 
+def clients() -> tuple[Path, Path]:
+    """Return the node_modules with GitHub's own clients of its services, and the runners' node among them."""
+    modules = npm(CLIENTS, "@actions/artifact") / "node_modules"
+    found = next(modules.glob("node-linux-*/bin/node"), None)
+    if not found:
+        raise Missing("GitHub's own clients are NOT run: there is no node of GitHub's runners for this machine")
+    return modules, found
+
+
 def npm(source: Path, package: str) -> Path:
     """A folder with `package` in its node_modules, as the lock in `source` names it."""
-    node()
     lock = source / "package-lock.json"
     version = json.loads(lock.read_text())["packages"][f"node_modules/{package}"]["version"]
     folder = CACHE / f"{package.rpartition('/')[2]}-{version}"
-    if not (folder / "node_modules" / package).exists():
+    kept = folder / "package-lock.json"
+    if not kept.exists() or kept.read_bytes() != lock.read_bytes():
+        node()
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as aside:
             for file in ("package.json", "package-lock.json"):
@@ -185,6 +196,7 @@ def main() -> None:
         "actionlint": lambda: go_tool("actionlint"),
         "act": lambda: go_tool("act"),
         "GitHub's workflow-parser": workflow_parser,
+        "GitHub's clients": clients,
         "axe-core": lambda: npm(AXE, "axe-core"),
         "SARIF's schema": sarif_schema,
         "trivy": lambda: asyncio.run(provision.tool("trivy")),

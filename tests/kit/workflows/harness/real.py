@@ -1,8 +1,8 @@
 """Executions with the real `slipway` on the real engine: a small project, the registry that checks tokens, one port.
 
-Three things stand between: `docker login ghcr.io` goes to that registry (it cannot be reached by its name here), `gh`
-speaks to a GitHub in a file that refuses what the token does not name (gh.py), and uv and the tools come from this
-machine's caches.
+GitHub's own clients keep and take artifacts and caches, from a service of the tests (service.py). Three more things
+stand between: `docker login ghcr.io` goes to that registry (it cannot be reached by its name here), `gh` speaks to a
+GitHub in a file that refuses what the token does not name (gh.py), and uv and the tools come from this machine.
 """
 
 import json
@@ -19,6 +19,7 @@ from typing import Any
 from workflows.harness import events, places
 from workflows.harness.registry import Registry
 from workflows.harness.runner import Run, Shop
+from workflows.harness.service import Service
 from workflows.harness.survivors import end, strays
 
 DOCKER = """\
@@ -86,6 +87,7 @@ class Bench:
         """A shop whose repository holds these files; and the commit. Executed by this kit, or by a copy of it."""
         shop = Shop(self.folder / f"s{len(self.shops)}", repository=self.name, kit=kit)
         self.shops.append(shop)
+        shop.service = Service(shop.state)
         shop.place_kit()
         programs = shop.folder / "programs"
         programs.mkdir()
@@ -129,6 +131,8 @@ class Bench:
         """Ends what still runs of our executions, and removes what they left on the engine, and our images."""
         for shop in self.shops:
             end(strays(shop.folder))
+            if shop.service:
+                shop.service.end()
         ours = [str(self.folder), self.name]
         for kind in ("container", "network", "volume"):
             listing = ["docker", kind, "ls", "-q", *(["-a"] if kind == "container" else [])]

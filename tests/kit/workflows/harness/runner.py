@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from workflows.harness import dialect, judge, places, plan, provision, standins, tokens, yaml_text
+from workflows.harness.service import Service
 from workflows.harness.survivors import MARK, end, strays
 
 PASSED = re.compile(
@@ -82,6 +83,7 @@ class Shop:
     path: list[str] = field(default_factory=list)  # folders before the system's on PATH
     mapped: dict[str, Path] = field(default_factory=dict)
     unmapped_labels: frozenset[str] = frozenset()  # runners that act is not told of
+    service: Service | None = None  # of artifacts and caches, for GitHub's own clients; without it, stand-ins
 
     def __post_init__(self) -> None:
         for name in ("home", "state/repos", "repo/.github/workflows", "kit", "tmp"):
@@ -213,7 +215,9 @@ class Shop:
     def _map_standins(self) -> None:
         if (self.folder / "standins").exists():
             return
-        for line in standins.write(self.folder / "standins"):
+        attempt = self.environment.get("GITHUB_RUN_ATTEMPT", "1")
+        told = self.service.environment(self.run_id, attempt) if self.service else None
+        for line in standins.write(self.folder / "standins", told):
             name, _, place = line.partition("=")
             self.mapped[name] = Path(place)
 

@@ -1,4 +1,5 @@
-"""Stand-ins for GitHub's own actions, made from the pinned actions' own metadata; the work is done in standin/.
+"""Stand-ins for GitHub's own actions, made from the pinned actions' own metadata; the work is done in standin/, or, for
+artifacts and caches, by GitHub's own clients (clients/action.mjs) where a service is given that they speak to.
 
 A composite action does not see inputs that its action.yml does not declare. So every `with:` of every file is held
 against the pinned metadata before anything runs.
@@ -15,10 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from workflows.harness import yaml_text
+from workflows.harness import provision, yaml_text
 from workflows.harness.places import PINS
 
 RUNTIME = Path(__file__).parent / "standin"
+CLIENT_ACTIONS = (
+    "actions/upload-artifact",
+    "actions/download-artifact",
+    "actions/cache/restore",
+    "actions/cache/save",
+)
 HEADER = re.compile(r"# (?P<name>\S+)@(?P<commit>[0-9a-f]{40}) # (?P<version>v[0-9.]+)")
 
 
@@ -46,9 +53,13 @@ def metadata(reference: str) -> dict[str, Any] | None:
     return yaml_text.read(file) if commit == ref and file.exists() else None
 
 
-def write(target: Path) -> list[str]:
-    """Makes all stand-ins under `target`; what `--local-repository` is told: owner/name@commit=folder."""
+def write(target: Path, service: Mapping[str, str] | None = None) -> list[str]:
+    """Makes all stand-ins under `target`; what `--local-repository` is told: owner/name@commit=folder.
+
+    `service`: what the runner tells GitHub's clients, which then do the work in the place of their stand-ins.
+    """
     mapped = []
+    client = _client(target.with_name("clients"), service) if service else None
     for name, (commit, _, folder) in pins().items():
         place = target / folder.name
         for source in folder.rglob("action.yml"):
@@ -58,17 +69,28 @@ def write(target: Path) -> list[str]:
             for module in [*RUNTIME.glob("*.py"), Path(__file__).with_name("tokens.py")]:
                 shutil.copy(module, made.parent)
             action = f"{name}/{inside}" if inside.parts else name
-            made.write_text(_action(yaml_text.read(source), action), encoding="utf-8")
+            by_client = client if action in CLIENT_ACTIONS else None
+            made.write_text(_action(yaml_text.read(source), action, by_client), encoding="utf-8")
         mapped.append(f"{name}@{commit}={place}")
     return mapped
 
 
-def _action(document: dict[str, Any], action: str) -> str:
+def _client(folder: Path, service: Mapping[str, str]) -> dict[str, str]:
+    """Put the script beside the packages that it imports; the environment of its step."""
+    modules, node = provision.need(provision.clients)
+    folder.mkdir(exist_ok=True)
+    shutil.copy(provision.CLIENTS / "action.mjs", folder)
+    (folder / "node_modules").symlink_to(modules)
+    return {**service, "CLIENT_NODE": str(node), "CLIENT_SCRIPT": str(folder / "action.mjs")}
+
+
+def _action(document: dict[str, Any], action: str, client: Mapping[str, str] | None) -> str:
+    script = 'python3 -BES "$GITHUB_ACTION_PATH/standin.py" "$STANDIN_ACTION"'
     step = {
         "id": "do",
         "shell": "bash",
-        "env": {"STANDIN_INPUTS": "${{ toJSON(inputs) }}", "STANDIN_ACTION": action},
-        "run": 'python3 -BES "$GITHUB_ACTION_PATH/standin.py" "$STANDIN_ACTION"',
+        "env": {"STANDIN_INPUTS": "${{ toJSON(inputs) }}", "STANDIN_ACTION": action, **(client or {})},
+        "run": '"$CLIENT_NODE" "$CLIENT_SCRIPT" "$STANDIN_ACTION"' if client else script,
     }
     outputs = {n: {"description": n, "value": f"${{{{ steps.do.outputs.{n} }}}}"} for n in document.get("outputs", {})}
     inputs = {

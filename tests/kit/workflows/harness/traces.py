@@ -13,6 +13,7 @@ from typing import Any
 from workflows.harness import events, places, standins, yaml_text
 from workflows.harness.runner import Run, Shop, commit
 from workflows.harness.scenarios import ANSWERS, Scenario, source
+from workflows.harness.service import Service
 from workflows.harness.yaml_text import is_called, permissions
 
 DEPLOYS = {"contents": "read", "packages": "read", "attestations": "read"}  # what a job that uses the action grants
@@ -51,9 +52,13 @@ def _block(call: dict[str, Any], probe: dict[str, Any]) -> str:
     return "\n".join([*lines, f"  probe: {json.dumps(probe)}", ""])
 
 
-def execute(scenario: Scenario, folder: Path, root: Path = places.REPOSITORY) -> Run:
-    """Runs a scenario on the workflows of `root`, with the recorder in the place of `slipway`."""
+def execute(scenario: Scenario, folder: Path, root: Path = places.REPOSITORY, *, clients: bool = False) -> Run:
+    """Runs a scenario on the workflows of `root`, with the recorder in the place of `slipway`.
+
+    `clients`: GitHub's own keep and take artifacts and caches, not their stand-ins.
+    """
     shop = Shop(folder, kit=root)
+    shop.service = Service(shop.state) if clients else None
     shop.place_kit(scripts=False)
     _place_recorder(folder / "kit")
     shop.path.append(str(folder / "gh"))
@@ -105,8 +110,10 @@ def execute(scenario: Scenario, folder: Path, root: Path = places.REPOSITORY) ->
         permissions=granted,
         secrets=named,
         variables=scenario.variables,
-        timeout=90,
+        timeout=180 if clients else 90,
     )
+    if shop.service:
+        shop.service.end()
     shutil.rmtree(folder / "kit")
     return run
 
@@ -148,8 +155,8 @@ def trace(run: Run) -> str:
         known = {step for job in run.plan.jobs for step in job.steps}
         steps = " ".join(f"{name}:{result}" for name, result in outcome.steps.items() if name in known)
         lines.append(f"{key} {outcome.result} | {steps}".rstrip(" |"))
-        errors = [a.message.split(": ", 1)[-1][:100] for a in outcome.annotations if a.level == "error"]
-        lines += [f"    ! {_stable(message, run)}" for message in errors]
+        errors = [a.message.partition("\n")[0].split(": ", 1)[-1] for a in outcome.annotations if a.level == "error"]
+        lines += [f"    ! {_stable(message[:100], run)}" for message in errors]
         needs = outcome.outputs.get("needs", {}).get("needs")
         if needs:
             lines.append("    needs " + json.dumps(json.loads(_stable(needs, run)), sort_keys=True))

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 from standin import STATE, WORKSPACE, Refused, choice, flag, output, record, unsupported, value
@@ -18,7 +19,8 @@ def _folder(run: str) -> Path:
 
 def _known(run: str) -> list[dict]:
     found = [json.loads(path.read_text()) for path in _folder(run).glob("*/meta.json")]
-    return sorted(found, key=lambda meta: meta["id"])
+    now = datetime.now(UTC).isoformat()
+    return sorted((meta for meta in found if meta.get("expires", "9") > now), key=lambda meta: meta["id"])
 
 
 def upload() -> None:
