@@ -67,7 +67,7 @@ clean: ## stop, and our images, caches and data too; nothing of anybody else's
 check: ## what GitHub would refuse in the workflows
 	@$(READY) --no-engine $(SLIPWAY) check $(ARGS)
 
-doctor: ## what is missing here, and the command that mends it
+doctor: ## what is missing here, and the command that fixes it
 	@$(READY) --no-engine $(SLIPWAY) doctor $(ARGS)
 
 # Compose hands these files to the services, whose users are not the one here: hence 0644 in a folder that is 0700.

@@ -30,7 +30,7 @@ class Server(Settings):
     drain: float = variable("WEB_DRAIN_SECONDS", "0", number(0, 3600, float))
     # Longer than the idle time of a proxy in front, or the proxy re-uses a connection that is just being closed.
     keepalive: int = variable("WEB_KEEPALIVE", "5", number(0, 3600))
-    # 0: never. A remedy for leaks that one cannot mend, at the price of a slow request now and then.
+    # 0: never. A remedy for leaks that one cannot fix, at the price of a slow request now and then.
     max_requests: int = variable("WEB_MAX_REQUESTS", "0", number(0, 10**9))
     # Faster and smaller with several workers; but then a HUP does not load new code.
     preload: bool = variable("WEB_PRELOAD", "0", flag)

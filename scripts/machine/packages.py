@@ -39,7 +39,7 @@ def apt(*arguments: str) -> None:
         lines = [line for line in (ended.stdout + ended.stderr).splitlines() if line.startswith("E:")]
         raise NotReady(
             f"`{' '.join(command)}` failed: {(lines or [f'exit code {ended.returncode}'])[0]}",
-            "Run it by hand to see all of its output, mend what it names, then run this again.",
+            "Run it by hand to see all of its output, fix what it names, then run this again.",
         )
 
 

@@ -14,7 +14,7 @@ def say(text: str) -> None:
 
 
 class NotReady(Exception):
-    """This machine lacks something. `mend` says what to do, in at most two lines."""
+    """This machine lacks something. `fix` says what to do, in at most two lines."""
 
-    def __init__(self, what: str, mend: str = "") -> None:
-        super().__init__(f"{what}\n{mend}".rstrip())
+    def __init__(self, what: str, fix: str = "") -> None:
+        super().__init__(f"{what}\n{fix}".rstrip())

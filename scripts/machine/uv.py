@@ -170,7 +170,7 @@ def _get(address: str) -> tuple[bytes, str]:
             return answer.read(), answer.url
     except (URLError, OSError) as error:
         reason = getattr(error, "reason", None) or error
-        mend = f"Name an index that can be reached (UV_DEFAULT_INDEX or PIP_INDEX_URL), or put uv {VERSION} on PATH."
+        fix = f"Name an index that can be reached (UV_DEFAULT_INDEX or PIP_INDEX_URL), or put uv {VERSION} on PATH."
         if isinstance(reason, ssl.SSLError):
-            mend = "Set SSL_CERT_FILE to the CA bundle of this network (Debian: apt-get install ca-certificates)."
-        raise NotReady(f"cannot fetch {_public(address)}: {reason}.", mend) from error
+            fix = "Set SSL_CERT_FILE to the CA bundle of this network (Debian: apt-get install ca-certificates)."
+        raise NotReady(f"cannot fetch {_public(address)}: {reason}.", fix) from error

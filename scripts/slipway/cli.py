@@ -257,7 +257,7 @@ def clean(directory: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 @directory
 def doctor(as_json: bool, directory: Path) -> None:
-    """Say what is missing here, and the command that mends it."""
+    """Say what is missing here, and the command that fixes it."""
     from slipway import doctor as surgery
     from slipway.report import listen
 

@@ -235,7 +235,7 @@ def load(root: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings of the project in `root`.
 
     Raises:
-        UsageError: naming file, line and mend.
+        UsageError: naming file, line and fix.
     """
     path = root / FILE
     text = ""

@@ -19,7 +19,7 @@ class ExitCode(enum.IntEnum):
 
 
 class SlipwayError(Exception):
-    """Something that the user can mend: what happened, where, and what to do, in at most three lines."""
+    """Something that the user can fix: what happened, where, and what to do, in at most three lines."""
 
     code = ExitCode.RED
 

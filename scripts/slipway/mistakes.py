@@ -1,4 +1,4 @@
-"""Turns what a validation says ("… - at `$.lint`") into what the user needs: file, line, mend."""
+"""Turns what a validation says ("… - at `$.lint`") into what the user needs: file, line, fix."""
 
 import difflib
 import re
@@ -25,19 +25,19 @@ def explain(
     if unknown := re.search(r"unknown field `(.*)`", what):
         key, known = unknown[1], [f.encode_name for f in msgspec.structs.fields(kind)]
         where = f"in [{'.'.join(path)}]" if path else "at the top"
-        mend = _near(key, known) or f"Known keys: {', '.join(known)}."
-        return f'{file}:{_line(text, [*path, key])}: unknown key "{key}" {where}. {mend}'
+        fix = _near(key, known) or f"Known keys: {', '.join(known)}."
+        return f'{file}:{_line(text, [*path, key])}: unknown key "{key}" {where}. {fix}'
     if own := re.match(r"`([a-z-]+)` ", what):  # raised by a table of ours, about one of its keys
         path, what = [*path, own[1]], what[own.end() :]
-    said, mend = _plain(what, examples), "Correct the value."
+    said, fix = _plain(what, examples), "Correct the value."
     if invalid := re.match(r"Invalid enum value '(.*)'", what):
         known = [str(value) for value in get_args(kind)]
         said = f'"{invalid[1]}" is not one of {", ".join(known)}'
-        mend = _near(invalid[1], known) or "Choose one of them."
+        fix = _near(invalid[1], known) or "Choose one of them."
     name = ".".join(path)
     if name in chosen:
         return f"{chosen[name]} is not usable: {said}. Change the variable, or unset it."
-    return f"{file}:{_line(text, path)}: {name}: {said}. {mend}"
+    return f"{file}:{_line(text, path)}: {name}: {said}. {fix}"
 
 
 def _walk(place: str, value: Any, kind: Any) -> tuple[list[str], Any, list[Any]]:

@@ -48,7 +48,7 @@ def test_install_forbidden(machine: Machine) -> None:
 
 
 def test_engine_without_the_containerd_store(machine: Machine) -> None:
-    """It is somebody's engine: it is refused with the mend, not reconfigured."""
+    """It is somebody's engine: it is refused with the fix, not reconfigured."""
     machine.run(
         "kill $(cat /var/run/docker.pid); for i in $(seq 50); do [ -e /var/run/docker.pid ] || break; sleep 0.2; done"
     )

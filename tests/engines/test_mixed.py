@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from workflows.harness import provision
 
-DOCKERFILE = "FROM docker.io/library/python:3.13@sha256:{}\nUSER 1\nHEALTHCHECK CMD [\"true\"]\n".format("0" * 64)
+DOCKERFILE = 'FROM docker.io/library/python:3.13@sha256:{}\nUSER 1\nHEALTHCHECK CMD ["true"]\n'.format("0" * 64)
 
 
 def test_docker_26_with_a_newer_buildx(tmp_path: Path) -> None:

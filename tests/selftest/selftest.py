@@ -63,8 +63,8 @@ def _push() -> int:
 def secret(api: Api) -> Iterator[Check]:
     """The environment's secret is there in a job of that environment, and in no other."""
     expected, there = os.environ["EXPECT"], bool(os.environ.get("SELFTEST_SECRET"))
-    mend = "set SELFTEST_SECRET in the environment `selftest`, and nowhere else (docs/not-executed-offline.md)"
-    yield Check(f"SELFTEST_SECRET is {expected}", "" if there == (expected == "present") else mend)
+    fix = "set SELFTEST_SECRET in the environment `selftest`, and nowhere else (docs/not-executed-offline.md)"
+    yield Check(f"SELFTEST_SECRET is {expected}", "" if there == (expected == "present") else fix)
 
 
 def no_cache(api: Api) -> Iterator[Check]:
@@ -172,7 +172,8 @@ def _analysed(job: Any, api: Api) -> str:
     ours = [
         one
         for one in listed
-        if one["category"].startswith("slipway/") and one["commit_sha"] == os.environ["GITHUB_SHA"]
+        if one["category"].startswith("slipway/")
+        and one["commit_sha"] == os.environ["GITHUB_SHA"]
         and moment(one["created_at"]) >= moment(job["started_at"])
     ]
     return (ours[0]["error"] or "") if ours else "there is no analysis of this commit from this run"

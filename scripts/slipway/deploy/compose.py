@@ -95,8 +95,8 @@ class ComposeTarget:
             if not secret.exists() and self.generate_secrets:
                 _generate(secret)
             elif not secret.exists():
-                mend = 'Put it there, or have it made: [deploy.…] secrets = "generate".'
-                raise NotReady(f"the secret {name} has no file {secret}. {mend}")
+                fix = 'Put it there, or have it made: [deploy.…] secrets = "generate".'
+                raise NotReady(f"the secret {name} has no file {secret}. {fix}")
         port = self._port()
         with socket.socket() as probe:
             taken = probe.connect_ex(("127.0.0.1", port)) == 0

@@ -57,10 +57,10 @@ class Railway(Platform):
             return dict(found["data"])
         why = "; ".join(errors) or f"status {answer.status}"
         if answer.status in (401, 403) or any(word in why for word in REFUSALS):
-            raise Refused(f"Railway refuses the token: {why}. {self._mend()}")
+            raise Refused(f"Railway refuses the token: {why}. {self._fix()}")
         raise SlipwayError(f"Railway refuses it: {why}.")
 
-    def _mend(self) -> str:
+    def _fix(self) -> str:
         if self.account:
             return f"Is it of an account or workspace that sees the service? A project's belongs in {PROJECT_TOKEN}."
         return f"Is it of this project and environment (Settings, Tokens)? An account's belongs in {TOKEN}."
@@ -85,7 +85,7 @@ class Railway(Platform):
         if self.environment not in ("", scope.get("environmentId")):
             raise UsageError(
                 f"the project token is of the environment {scope.get('environmentId')}, not of {self.environment}. "
-                "Make one there, or mend platform-environment."
+                "Make one there, or fix platform-environment."
             )
         with understood("Railway"):
             self.environment, self.project = str(scope["environmentId"]), str(scope["projectId"])

@@ -1,4 +1,4 @@
-"""What is missing on this machine or in this repository, and the command that mends it."""
+"""What is missing on this machine or in this repository, and the command that fixes it."""
 
 import asyncio
 from pathlib import Path

@@ -13,4 +13,4 @@ class Check(Struct, frozen=True):
     name: str
     level: Level
     says: str
-    mend: str = ""
+    fix: str = ""

@@ -37,8 +37,8 @@ async def _engine() -> list[Check]:
     try:
         found = await docker.engine()
     except SlipwayError as error:
-        what, *mend = re.split(r"\.\s", str(error), maxsplit=1)
-        return [Check("engine", "missing", what, *mend or ["https://docs.docker.com/engine/install/"])]
+        what, *fix = re.split(r"\.\s", str(error), maxsplit=1)
+        return [Check("engine", "missing", what, *fix or ["https://docs.docker.com/engine/install/"])]
     known = await buildx.knows_checks()
     checks = "" if known else "; too old for BuildKit's checks, hadolint carries that gate"
     return [
@@ -69,12 +69,12 @@ async def _clocks(root: Path, network: list[Check]) -> dict[str, float]:
 
 def clock(now: float, others: Mapping[str, float]) -> Check:
     """This machine's clock beside others. A commit may be old, but not of the future."""
-    mend = "timedatectl set-ntp true; certificates and the age of the vulnerability data go by it"
+    fix = "timedatectl set-ntp true; certificates and the age of the vulnerability data go by it"
     for name, theirs in others.items():
         apart = theirs - now
         if apart > CLOCK_SECONDS or (apart < -CLOCK_SECONDS and name != "the last commit"):
             word = "behind" if apart > 0 else "ahead of"
-            return Check("clock", "warning", f"{abs(apart) / 60:.0f} minutes {word} {name}", mend)
+            return Check("clock", "warning", f"{abs(apart) / 60:.0f} minutes {word} {name}", fix)
     return Check("clock", "ok", f"agrees with {', '.join(others)}" if others else "nothing to compare it with")
 
 
@@ -113,17 +113,17 @@ async def _network(root: Path) -> list[Check]:
     databases = [name.partition("/")[0] for name in REPOSITORIES]
     names = [*hosts, *databases]
     up = dict(zip(names, await asyncio.gather(*map(images.reachable, names)), strict=True))
-    mend = "stand-ins are used where they were built: `make run`"
+    fix = "stand-ins are used where they were built: `make run`"
     checks = [
         Check("registry", "ok", f"{host} can be reached")
         if up[host]
-        else Check("registry", "warning", f"{host} cannot be reached", mend)
+        else Check("registry", "warning", f"{host} cannot be reached", fix)
         for host in hosts
     ]
     if any(up[host] for host in databases):
         return [*checks, Check("vulnerability data", "ok", "can be reached")]
-    mend = "the scan is degraded without; bring it: `slipway db pull --source PATH` (docs/how-to/air-gap.md)"
-    return [*checks, Check("vulnerability data", "warning", "no registry with it can be reached", mend)]
+    fix = "the scan is degraded without; bring it: `slipway db pull --source PATH` (docs/how-to/air-gap.md)"
+    return [*checks, Check("vulnerability data", "warning", "no registry with it can be reached", fix)]
 
 
 def _settings(root: Path) -> tuple[config.Settings | None, list[Check]]:
@@ -135,8 +135,8 @@ def _settings(root: Path) -> tuple[config.Settings | None, list[Check]]:
     checks = [Check(config.FILE, "ok", "valid" if (root / config.FILE).exists() else "not there: defaults")]
     dockerfile = settings.build.dockerfile
     if not (root / dockerfile).is_file():
-        mend = "write one, or name it: [build] dockerfile"
-        checks.append(Check("Dockerfile", "missing", f"there is no {dockerfile}", mend))
+        fix = "write one, or name it: [build] dockerfile"
+        checks.append(Check("Dockerfile", "missing", f"there is no {dockerfile}", fix))
     for name in (settings.integration.compose, settings.integration.tests):
         if not (root / name).exists():
             checks.append(Check("integration tests", "warning", f"no {name}: the stage is skipped", f"add {name}"))
@@ -178,6 +178,6 @@ async def _ours(root: Path, port: int) -> bool:
 async def _source(root: Path) -> list[Check]:
     found = await git.source(root)
     if not found.commit:
-        mend = "git init && git commit, so that /version can prove what runs"
-        return [Check("git", "warning", "not a git repository with a commit", mend)]
+        fix = "git init && git commit, so that /version can prove what runs"
+        return [Check("git", "warning", "not a git repository with a commit", fix)]
     return [Check("git", "ok", f"{found.commit[:7]} on {found.branch or 'a detached HEAD'}")]

@@ -34,16 +34,16 @@ async def examine(root: Path) -> list[Check]:
     found = [*_workflows(top), *_runners(files), *_deployed(root, files)]
     name = await _origin(top)
     if not name:
-        mend = "git remote add origin git@github.com:OWNER/NAME.git"
-        return [*found, *_unasked(secrets, environments, "no remote `origin` on GitHub", mend)]
+        fix = "git remote add origin git@github.com:OWNER/NAME.git"
+        return [*found, *_unasked(secrets, environments, "no remote `origin` on GitHub", fix)]
     found.append(_image(root, name))
     try:
         about = await _ask(f"repos/{name}")
     except NotReady as error:
         return [*found, *_unasked(secrets, environments, str(error).splitlines()[0], "gh auth login")]
     if not about:
-        mend = "create it, or log in as somebody who may see it: gh auth status"
-        return [*found, *_unasked(secrets, environments, f"GitHub shows no repository {name}", mend)]
+        fix = "create it, or log in as somebody who may see it: gh auth status"
+        return [*found, *_unasked(secrets, environments, f"GitHub shows no repository {name}", fix)]
     branch = str(about.get("default_branch") or "main")
     answers = await asyncio.gather(
         _tried(_token(name)),
@@ -64,7 +64,7 @@ def _workflows(top: Path) -> Iterator[Check]:
         return
     for problem in report.problems[:SHOWN]:
         level = "missing" if problem.severity == "HIGH" else "warning"
-        yield Check("workflows", level, f"{problem.file}:{problem.line}: {problem.message}", problem.mend)  # type: ignore[arg-type]
+        yield Check("workflows", level, f"{problem.file}:{problem.line}: {problem.message}", problem.fix)  # type: ignore[arg-type]
     if (more := len(report.problems) - SHOWN) > 0:
         yield Check("workflows", "warning", f"{more} more findings", "slipway check")
     if not report.problems:
@@ -160,9 +160,9 @@ def _image(root: Path, name: str) -> Check:
     return Check("image", "ok", f"published as {target}")
 
 
-def _unasked(secrets: Mapping[str, str], environments: Mapping[str, str], why: str, mend: str) -> Iterator[Check]:
+def _unasked(secrets: Mapping[str, str], environments: Mapping[str, str], why: str, fix: str) -> Iterator[Check]:
     """What can be said without GitHub: the names."""
-    yield Check("github", "warning", f"not asked about secrets, environments and rules: {why}", mend)
+    yield Check("github", "warning", f"not asked about secrets, environments and rules: {why}", fix)
     for name, place in secrets.items():
         yield Check(
             "secret", "warning", f"{name} is read at {place}; whether it is there is not known", f"gh secret set {name}"
@@ -220,13 +220,13 @@ async def _known_environments(name: str, environments: Mapping[str, str]) -> lis
     found = []
     for one, place in environments.items():
         about = await _ask(f"repos/{name}/environments/{quote(one, safe='')}")
-        mend = f"{SETTINGS.format(name)}/environments: who approves, and which branches may deploy"
+        fix = f"{SETTINGS.format(name)}/environments: who approves, and which branches may deploy"
         if about is None:
             says = f"{one} is named in {place} and does not exist: GitHub would make it without a rule"
-            found.append(Check("environment", "missing", says, mend))
+            found.append(Check("environment", "missing", says, fix))
         elif not about.get("protection_rules") and not about.get("deployment_branch_policy"):
             says = f"{one} has no rule: every branch may deploy to it, with its secrets"
-            found.append(Check("environment", "warning", says, mend))
+            found.append(Check("environment", "warning", says, fix))
         else:
             found.append(Check("environment", "ok", f"{one} has rules"))
     return found
@@ -265,5 +265,5 @@ async def _tags(name: str) -> list[Check]:
     rules = await _ask(f"repos/{name}/rulesets?per_page=100&targets=tag") or []
     if any(rule.get("target") == "tag" and rule.get("enforcement") == "active" for rule in rules):
         return [Check("tags", "ok", "a ruleset protects tags")]
-    mend = f"{SETTINGS.format(name)}/rules: a tag ruleset for v*.*.* (`v1` moves) that forbids updates and deletions"
-    return [Check("tags", "warning", "nothing protects tags: whoever may push can put v1.2.3 on another commit", mend)]
+    fix = f"{SETTINGS.format(name)}/rules: a tag ruleset for v*.*.* (`v1` moves) that forbids updates and deletions"
+    return [Check("tags", "warning", "nothing protects tags: whoever may push can put v1.2.3 on another commit", fix)]

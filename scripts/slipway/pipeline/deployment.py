@@ -87,7 +87,7 @@ async def promoted(root: Path, settings: config.Settings, source: str, delivery:
         raise SlipwayError(f"nothing runs in {found.environment} that could be promoted. Deploy there first.")
     if found.problem:
         raise SlipwayError(
-            f"what runs in {found.environment} is not well: {found.problem}. Nothing was deployed; mend that first."
+            f"what runs in {found.environment} is not well: {found.problem}. Nothing was deployed; fix that first."
         )
     by_digest(found.reference)
     return found.reference

@@ -24,7 +24,7 @@ def state_folder(root: Path) -> Path:
         if not ignore.exists():
             ignore.write_text("*\n")
     except OSError as error:
-        why = f"{folder} cannot be written: {error.strerror}. Free space there, or mend its permissions."
+        why = f"{folder} cannot be written: {error.strerror}. Free space there, or fix its permissions."
         raise NotReady(why) from error
     return folder
 

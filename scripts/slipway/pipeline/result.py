@@ -25,7 +25,7 @@ class StageResult(Struct, frozen=True, kw_only=True):
     started: Annotated[float, Meta(description="seconds after the start of the run")]
     reason: str = ""
     findings: tuple[Finding, ...] = ()
-    mend: str = ""
+    fix: str = ""
     log: Annotated[str, Meta(description="path relative to the project")] = ""
     facts: dict[str, Any] = {}
 

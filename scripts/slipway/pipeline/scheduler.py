@@ -195,7 +195,7 @@ class Scheduler:
             started=started,
             reason=outcome.summary,
             findings=tuple(outcome.findings),
-            mend=outcome.mend,
+            fix=outcome.fix,
             log=_relative(log, self.context.root) if log.exists() else "",
             facts=dict(outcome.facts),
         )

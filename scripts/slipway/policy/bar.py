@@ -40,8 +40,8 @@ def lines(name: str, text: str) -> Iterator[Finding]:
         frontend = SYNTAX.match(line)
         if frontend and number == 1 and not OFFICIAL.match(frontend[1]):
             message = f"this Dockerfile is built by {frontend[1]}, which may build anything from it"
-            mend = "take docker/dockerfile:1, or no `# syntax` at all"
-            yield Finding("frontend", "HIGH", message, name, 1, mend, stops=False)
+            fix = "take docker/dockerfile:1, or no `# syntax` at all"
+            yield Finding("frontend", "HIGH", message, name, 1, fix, stops=False)
 
 
 def bases(name: str, text: str, pinned: Mapping[str, str]) -> Iterator[Finding]:
@@ -58,13 +58,13 @@ def bases(name: str, text: str, pinned: Mapping[str, str]) -> Iterator[Finding]:
             continue
         image = re.sub(r"\$\{?(\w+)(?::?-([^}]*))?\}?", lambda m: arguments.get(m[1], m[2] or m[0]), start[1])
         if image.lower() not in stages and "$" not in image and "@sha256:" not in image:
-            mend = f"docker buildx imagetools inspect {image} tells its digest: FROM {image}@sha256:…"
+            fix = f"docker buildx imagetools inspect {image} tells its digest: FROM {image}@sha256:…"
             yield Finding(
-                "base-digest", "MEDIUM", f"{image} is named without its digest", name, number, mend, stops=False
+                "base-digest", "MEDIUM", f"{image} is named without its digest", name, number, fix, stops=False
             )
         stages.add((start[2] or image).lower())
 
 
 def _said(file: str, line: int, message: str) -> Finding:
-    mend = "take it out; what must be accepted for a time goes into slipway.exceptions.yaml"
-    return Finding(RULE, "LOW", f"{message}: the rules are the same", file, line, mend, stops=False)
+    fix = "take it out; what must be accepted for a time goes into slipway.exceptions.yaml"
+    return Finding(RULE, "LOW", f"{message}: the rules are the same", file, line, fix, stops=False)

@@ -8,7 +8,7 @@ from typing import Any
 
 from slipway.policy.finding import Finding
 
-# rule → what is wrong, and the mend
+# rule → what is wrong, and the fix
 RULES = {
     "compose-health": ("runs without a health check, so nothing can wait for it", "give {} a healthcheck"),
     "compose-name": ("has a fixed container_name: a second run collides", "remove container_name from {}"),
@@ -39,8 +39,8 @@ def check(model: dict[str, Any], file: str, *, test: bool, image_checked: bool) 
     found: list[Finding] = []
 
     def add(rule: str, service: str) -> None:
-        message, mend = RULES[rule]
-        found.append(Finding(rule, "HIGH", f"service {service}: {message}", file, mend=mend.format(service)))
+        message, fix = RULES[rule]
+        found.append(Finding(rule, "HIGH", f"service {service}: {message}", file, fix=fix.format(service)))
 
     for name, service in services.items():
         health = service.get("healthcheck")
@@ -58,8 +58,8 @@ def check(model: dict[str, Any], file: str, *, test: bool, image_checked: bool) 
         if test and _ours(image) and service.get("pull_policy") != "never":
             add("compose-pull", name)
     if test and not any(_ours(str(s.get("image", ""))) for s in services.values()):
-        mend = "write image: ${SLIPWAY_IMAGE:?}"
-        found.append(Finding("compose-image", "HIGH", "no service uses the built image", file, mend=mend))
+        fix = "write image: ${SLIPWAY_IMAGE:?}"
+        found.append(Finding("compose-image", "HIGH", "no service uses the built image", file, fix=fix))
     return found
 
 

@@ -42,7 +42,7 @@ def read(text: str, today: date) -> list[Accepted]:
     """The entries of the file.
 
     Raises:
-        ValueError: an entry says too little or too much: `line: what. How to mend it`.
+        ValueError: an entry says too little or too much: `line: what. How to fix it`.
     """
     import yaml  # most runs have no such file
 
@@ -69,14 +69,14 @@ def apply(findings: Iterable[Finding], accepted: Iterable[Accepted], today: date
     for entry in entries:
         name, needed = f"{entry.id} of {entry.package}", any(entry.about(f) for f in found)
         if needed and entry.expires < today:
-            rule, mend = "exception-expired", "raise the package, or look again and set a new day"
+            rule, fix = "exception-expired", "raise the package, or look again and set a new day"
             message = f"{name} was accepted until {entry.expires} by {entry.owner}: {entry.reason}"
         elif not needed:
-            rule, mend = "exception-unused", "take the entry out"
+            rule, fix = "exception-unused", "take the entry out"
             message = f"{name} is accepted, and not found any more"
         else:
             continue
-        result.append(Finding(rule, "LOW", message, file=FILE, line=entry.line, mend=mend, stops=False))
+        result.append(Finding(rule, "LOW", message, file=FILE, line=entry.line, fix=fix, stops=False))
     return result
 
 

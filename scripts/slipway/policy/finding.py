@@ -17,7 +17,7 @@ class Finding(Struct, frozen=True, omit_defaults=True, rename={"stops": "blockin
     message: str
     file: str = ""
     line: int = 0
-    mend: str = ""
+    fix: str = ""
     stops: bool = True  # False: listed, does not stop the image
     package: str = ""
     accepted: str = ""  # until when, by whom and why; such a finding does not stop

@@ -32,7 +32,7 @@ class Sources:
 
 
 def locate(findings: Iterable[Finding], sources: Sources) -> list[Finding]:
-    """The same findings, each with the place in the project where it would be mended."""
+    """The same findings, each with the place in the project where it would be fixed."""
     own, base = _stages(sources)
     recipe = sources.dockerfile if own else ""
     lines = _lines(sources)

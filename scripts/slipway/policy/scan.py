@@ -24,8 +24,8 @@ def findings(report: dict[str, Any], fail_on: str, unfixed: str) -> list[Finding
     if ((report.get("Metadata") or {}).get("OS") or {}).get("EOSL"):
         os = report["Metadata"]["OS"]
         message = f"{os.get('Family')} {os.get('Name')} gets no security updates any more"
-        mend = "take a base image of a current release"
-        found.append(Finding("end-of-life", "HIGH", message, mend=mend, package=str(os.get("Family"))))
+        fix = "take a base image of a current release"
+        found.append(Finding("end-of-life", "HIGH", message, fix=fix, package=str(os.get("Family"))))
     return found
 
 
@@ -45,7 +45,7 @@ def _vulnerability(v: dict[str, Any], fail_on: str, unfixed: str) -> Finding:
         severity=severity,
         message=f"{name} {version}{f' → {fixed}' if fixed else ' (no fix yet)'}   {v.get('Title', '')}".rstrip(),
         file=str(v.get("PkgPath") or ""),
-        mend=f"raise {name} to {fixed}" if fixed else "",
+        fix=f"raise {name} to {fixed}" if fixed else "",
         stops=_stops(severity, fail_on) and (bool(fixed) or unfixed == "fail"),
         package=str(name),
         purl=baseline.purl(v.get("PkgIdentifier")),
@@ -60,7 +60,7 @@ def _secret(s: dict[str, Any], target: str) -> Finding:
         message=f"{s.get('Title') or s.get('RuleID')} in {target}",
         file=target,
         line=int(s.get("StartLine") or 0),
-        mend=f"add {target.rsplit('/', 1)[-1]} to .dockerignore, and revoke the key: it is in a layer",
+        fix=f"add {target.rsplit('/', 1)[-1]} to .dockerignore, and revoke the key: it is in a layer",
     )
 
 
@@ -70,7 +70,7 @@ def _misconfiguration(m: dict[str, Any], fail_on: str) -> Finding:
         rule=str(m.get("ID", "?")),
         severity=severity,
         message=str(m.get("Title") or m.get("Message") or ""),
-        mend=str(m.get("Resolution") or ""),
+        fix=str(m.get("Resolution") or ""),
         package="image",
         url=link(str(m.get("PrimaryURL") or "")),
         stops=_stops(severity, fail_on),

@@ -165,7 +165,7 @@ def table(stages: tuple[StageResult, ...]) -> RenderableType:
 
 
 def closing(run: RunResult, left: Left = Left()) -> RenderableType:
-    """What stands below the table: the URL when all is well, else the findings and the mend."""
+    """What stands below the table: the URL when all is well, else the findings and the fix."""
     parts: list[RenderableType] = [Text()]
     bad = [s for s in run.stages if s.status in ("failed", "broken")]
     for stage in bad:
@@ -175,7 +175,7 @@ def closing(run: RunResult, left: Left = Left()) -> RenderableType:
         parts.append(Text(f"  not ready: {run.reason}", "red"))
     if run.status == "cancelled":
         parts.append(Text("  interrupted; what this run had started is removed", "yellow"))
-        parts += [Text(f"  {s.name}: {s.reason}\n    mend: {s.mend}", "yellow") for s in run.stages if s.needs_human]
+        parts += [Text(f"  {s.name}: {s.reason}\n    fix: {s.fix}", "yellow") for s in run.stages if s.needs_human]
     if not bad and run.status in ("passed", "degraded"):
         overlapped = f" ({run.work_seconds:.1f} s of work overlapped)" if run.work_seconds > run.seconds else ""
         words = [run.url or run.image.digest, f"{run.seconds:.1f} s{overlapped}"]
@@ -203,8 +203,8 @@ def failure(stage: StageResult, left: Left = Left()) -> list[RenderableType]:
         lines.append(Text())
     if said := left.said.get(stage.name):
         lines += [Text(f"    {line}", "dim") for line in said] + [Text()]
-    if stage.mend:
-        lines.append(Text(f"    mend: {stage.mend}"))
+    if stage.fix:
+        lines.append(Text(f"    fix: {stage.fix}"))
     places = [f"log: {left.folder}/{stage.name}.log"] if stage.log else []
     places += [f"report: {left.folder}/report.html"] if left.page else []
     places.append(f"again from here: {command('run', f'--from {stage.name} {left.project}'.rstrip())}")

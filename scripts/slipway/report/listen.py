@@ -144,15 +144,15 @@ MARKS = {"ok": ("✔", "green"), "warning": ("~", "yellow"), "missing": ("✘", 
 
 
 def show_checks(checks: list[Check], as_json: bool) -> None:
-    """What the doctor found; the mend stands below what needs one."""
+    """What the doctor found; the fix stands below what needs one."""
     if as_json:
         _write_json({"schema": SCHEMA, "checks": checks})
         return
     console = _console()
     for check in checks:
         console.print(Text.assemble("  ", MARKS[check.level], f" {check.name:<18} {check.says}"), soft_wrap=True)
-        if check.mend:
-            console.print(Text(f"    {'':<18} mend: {check.mend}"), soft_wrap=True)
+        if check.fix:
+            console.print(Text(f"    {'':<18} fix: {check.fix}"), soft_wrap=True)
 
 
 def show_report(root: Path, name: str, as_json: bool, as_markdown: bool) -> None:

@@ -70,11 +70,11 @@ def annotations(run: RunResult, root: Path) -> list[str]:
     stopping = severe([f for s in bad for f in s.findings if f.stops])
     errors = [_finding(stage_of[id(f)], f, root) for f in stopping]
     errors += [
-        commands.annotation("error", f"{s.reason}. {s.mend}".strip(), title=s.name)
+        commands.annotation("error", f"{s.reason}. {s.fix}".strip(), title=s.name)
         for s in bad
         if not any(f.stops for f in s.findings)
     ]
-    errors += [commands.annotation("error", f"{s.reason}. {s.mend}", title=s.name) for s in run.stages if s.needs_human]
+    errors += [commands.annotation("error", f"{s.reason}. {s.fix}", title=s.name) for s in run.stages if s.needs_human]
     if run.status in ("not-ready", "broken") and not errors:
         errors.append(commands.annotation("error", run.reason, title=run.status))
     warnings = [
@@ -83,7 +83,7 @@ def annotations(run: RunResult, root: Path) -> list[str]:
         if s.status == "degraded"
     ]
     notices = [
-        commands.annotation("notice", f"{s.reason}. {s.mend}", title=f"{s.name}: superseded")
+        commands.annotation("notice", f"{s.reason}. {s.fix}", title=f"{s.name}: superseded")
         for s in run.stages
         if s.status == "passed" and s.facts.get("result") == "superseded"
     ]
@@ -91,7 +91,7 @@ def annotations(run: RunResult, root: Path) -> list[str]:
 
 
 def _finding(stage: str, f: Finding, root: Path) -> str:
-    message = f"{f.message}\nTo mend: {f.mend}" if f.mend else f.message
+    message = f"{f.message}\nTo fix: {f.fix}" if f.fix else f.message
     file, line = f.place
     return commands.annotation("error", message, title=f"{stage}: {f.rule}", file=files.place(root, file), line=line)
 

@@ -20,7 +20,7 @@ LEVELS = {"CRITICAL": "error", "HIGH": "error", "UNKNOWN": "error", "MEDIUM": "w
 SCORES = {"CRITICAL": "9.5", "HIGH": "8.0", "UNKNOWN": "8.0", "MEDIUM": "5.5", "LOW": "2.0"}  # GitHub's severity bands
 CARE = {"error": "error", "warning": "warning", "note": "recommendation"}  # of what is no question of security
 LIMIT = 5000  # results that GitHub takes from one run
-TITLE, HELP = 1024, 10  # characters of a rule's title; ways to mend that its help lists
+TITLE, HELP = 1024, 10  # characters of a rule's title; ways to fix that its help lists
 TITLES = {
     "secret": "A secret lies in the image",
     "end-of-life": "The operating system gets no security updates any more",
@@ -61,12 +61,12 @@ def write(run: RunResult, root: Path, category: str) -> None:
 
 
 def _rule(rule: str, found: list[tuple[str, Finding]]) -> dict[str, Any]:
-    """A rule and how to mend what breaks it: GitHub shows the help beside each result, and the worst severity."""
+    """A rule and how to fix what breaks it: GitHub shows the help beside each result, and the worst severity."""
     stage, worst = found[0]
     title = TITLES.get(rule) or worst.message.partition("   ")[2].strip() or worst.message or rule
-    mends = list(dict.fromkeys(f.mend for _, f in found if f.mend))[:HELP]
-    links = [url for url in dict.fromkeys([*(f.url for _, f in found), *mends]) if link(url)]
-    ways = [f"- <{mend}>" if link(mend) else f"- {escaped(mend)}" for mend in mends] or ["There is no fix yet."]
+    fixes = list(dict.fromkeys(f.fix for _, f in found if f.fix))[:HELP]
+    links = [url for url in dict.fromkeys([*(f.url for _, f in found), *fixes]) if link(url)]
+    ways = [f"- <{fix}>" if link(fix) else f"- {escaped(fix)}" for fix in fixes] or ["There is no fix yet."]
     more = [f"[{escaped(rule)}]({worst.url})"] if worst.url else []
     accept = ["To accept it until a day, write an entry into `slipway.exceptions.yaml`."] if stage == "scan" else []
     level = LEVELS[worst.severity]
@@ -78,8 +78,8 @@ def _rule(rule: str, found: list[tuple[str, Finding]]) -> dict[str, Any]:
         "shortDescription": {"text": title[:TITLE]},
         "fullDescription": {"text": title[:TITLE]},
         "help": {
-            "text": "\n".join(mends) or "There is no fix yet.",
-            "markdown": "\n\n".join([escaped(title), "**To mend**", "\n".join(ways), *more, *accept]),
+            "text": "\n".join(fixes) or "There is no fix yet.",
+            "markdown": "\n\n".join([escaped(title), "**To fix**", "\n".join(ways), *more, *accept]),
         },
         **({"helpUri": links[0]} if links else {}),
         "defaultConfiguration": {"level": level},
@@ -96,7 +96,7 @@ def _result(stage: str, finding: Finding, root: Path) -> dict[str, Any]:
     return {
         "ruleId": finding.rule,
         "level": LEVELS[finding.severity] if finding.stops or finding.known else "note",
-        "message": {"text": f"{finding.message}\n{finding.mend}".strip() or finding.rule},
+        "message": {"text": f"{finding.message}\n{finding.fix}".strip() or finding.rule},
         "locations": [{"physicalLocation": place}],
         **({"suppressions": [accepted]} if finding.accepted else {}),
         "partialFingerprints": {"primaryLocationLineHash": _fingerprint(stage, finding)},

@@ -90,7 +90,7 @@ def _stage(stage: StageResult, end: float, ticks: Sequence[float], first: StageR
 
 
 def findings(run: RunResult) -> Markup:
-    """What stops the image, most severe first and with its mend; what does not is folded."""
+    """What stops the image, most severe first and with its fix; what does not is folded."""
     found = [(stage, finding) for stage in run.stages for finding in stage.findings]
     if not found:
         return section("findings", "Findings", html("<p>None.</p>"))
@@ -99,7 +99,7 @@ def findings(run: RunResult) -> Markup:
     stopping, listed = [f for f in ordered if f.stops], [f for f in ordered if not f.stops]
     parts = [html('<p class="stops">{} stop{} this image.</p>', len(stopping), "s" * (len(stopping) == 1))]
     parts += [_findings(stopping, stage_of)] if stopping else []
-    parts += [html("<p>To mend {}: {}</p>", s.name, s.mend) for s in run.stages if s.mend and s.status != "passed"]
+    parts += [html("<p>To fix {}: {}</p>", s.name, s.fix) for s in run.stages if s.fix and s.status != "passed"]
     if listed:
         parts.append(folded(f"{len(listed)} listed, which stop nothing", _findings(listed, stage_of)))
     return section("findings", f"Findings: {len(found)}", *parts)
@@ -118,7 +118,7 @@ def _finding(finding: Finding, stage: str) -> Markup:
         html(" <code>{}</code>", where) if where else EMPTY,
         html("<br>{}{}", finding.message, package),
         html("<br>from <code>{}:{}</code>", finding.source, finding.source_line) if finding.source else EMPTY,
-        html('<br><span class="mend">mend: {}</span>', finding.mend) if finding.mend else EMPTY,
+        html('<br><span class="fix">fix: {}</span>', finding.fix) if finding.fix else EMPTY,
         html('<br><span class="dim">accepted {}</span>', finding.accepted) if finding.accepted else EMPTY,
         html('<br><span class="dim">in {} already</span>', finding.known) if finding.known else EMPTY,
         html("<br>{}", link(finding.url)) if finding.url else EMPTY,

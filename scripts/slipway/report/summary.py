@@ -92,8 +92,8 @@ def _all_findings(stages: tuple[StageResult, ...], room: int) -> list[str]:
 def _frame(stage: StageResult) -> tuple[str, str]:
     opened = " open" if stage.status in ("failed", "broken") else ""
     head = f"<details{opened}><summary>{text(stage.name)}: {len(stage.findings)} findings</summary>\n"
-    mend = f"\nTo mend: {text(stage.mend)}\n" if stage.mend else ""
-    return head, f"{mend}\n</details>\n"
+    fix = f"\nTo fix: {text(stage.fix)}\n" if stage.fix else ""
+    return head, f"{fix}\n</details>\n"
 
 
 def _finding(finding: Finding) -> str:

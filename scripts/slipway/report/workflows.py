@@ -20,7 +20,7 @@ GUIDE = "docs/reference/check.md"
 
 
 def show(report: Report, as_json: bool) -> None:
-    """A finding in three parts: what and where, why, and the mend."""
+    """A finding in three parts: what and where, why, and the fix."""
     if as_json:
         sys.stdout.buffer.write(encode({"schema": SCHEMA, "check": report}) + b"\n")
         return
@@ -45,7 +45,7 @@ def _print(console: Console, problem: Problem, kind: str) -> None:
     first = Text.assemble((where, "bold"), f": {kind}{problem.message} ", (f"[{problem.rule}]", "cyan"))
     console.print(first, soft_wrap=True)
     console.print(Text(f"    why:  {problem.why}."), soft_wrap=True)
-    console.print(Text(f"    mend: {_indented(problem.mend)}\n"), soft_wrap=True)
+    console.print(Text(f"    fix: {_indented(problem.fix)}\n"), soft_wrap=True)
 
 
 def _count(things: Sized, what: str) -> str:
@@ -83,13 +83,13 @@ def _result(problem: Problem) -> dict[str, Any]:
     return {
         "ruleId": problem.rule,
         "level": "note" if problem.note else LEVELS[problem.severity],
-        "message": {"text": f"{problem.message}\n{problem.why}.\nMend: {problem.mend}"},
+        "message": {"text": f"{problem.message}\n{problem.why}.\nFix: {problem.fix}"},
         "locations": [{"physicalLocation": location}],
         "partialFingerprints": {"slipway/v1": f"check:{problem.rule}:{problem.file}:{problem.message}"[:200]},
     }
 
 
-def _indented(mend: str) -> str:
+def _indented(fix: str) -> str:
     """Lines of YAML keep the indentation that they have in the file: they are there to be copied."""
-    first, *rest = mend.split("\n")
+    first, *rest = fix.split("\n")
     return "\n".join([first, *(line if line.startswith(" ") else f"          {line}" for line in rest)])

@@ -51,7 +51,7 @@ class Plan:
     found: list[str] = field(default_factory=list)
     new: list[New] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)  # there already: never overwritten
-    ways: list[str] = field(default_factory=list)  # what keeps a run from being green, with the mend
+    ways: list[str] = field(default_factory=list)  # what keeps a run from being green, with the fix
     notes: list[str] = field(default_factory=list)
 
     def add(self, path: str, text: str) -> None:
@@ -63,7 +63,7 @@ class Plan:
 
     def say(self, objection: Objection, file: str) -> None:
         """What a file that is there already makes of a run."""
-        text = f"{file}:{objection.line}: {objection.what}. {objection.mend}"
+        text = f"{file}:{objection.line}: {objection.what}. {objection.fix}"
         (self.ways if objection.stops else self.notes).append(text)
 
 
@@ -117,8 +117,8 @@ def _usable(seen: Survey, wish: Wish) -> None:
             "Name the folder that holds it: slipway init DIR."
         )
     if seen.manager in ("", "pipenv") and (wish.dockerfile or not seen.dockerfile):
-        mend = "`pipenv requirements > requirements.txt`" if seen.manager else "`pip freeze > requirements.txt`"
-        raise UsageError(f"nothing that is read here says which packages the app needs. Write them down: {mend}.")
+        fix = "`pipenv requirements > requirements.txt`" if seen.manager else "`pip freeze > requirements.txt`"
+        raise UsageError(f"nothing that is read here says which packages the app needs. Write them down: {fix}.")
 
 
 def _in(seen: Survey, name: str) -> str:

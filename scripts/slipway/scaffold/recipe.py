@@ -1,4 +1,4 @@
-"""Reads a Dockerfile that is there already, and says what of it stands in the way of a green run, with the mend."""
+"""Reads a Dockerfile that is there already, and says what of it stands in the way of a green run, with the fix."""
 
 import json
 import re
@@ -26,7 +26,7 @@ class Objection:
 
     line: int
     what: str
-    mend: str
+    fix: str
     stops: bool = True
 
 

@@ -28,7 +28,7 @@ class Outcome:
     status: Status
     summary: str = ""  # one line for people: "42 passed · 97 % covered"
     findings: tuple[Finding, ...] = ()
-    mend: str = ""
+    fix: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)  # what later stages and reports use; JSON only
     exit_code: int | None = None  # where the status alone does not tell it (deploy)
 
@@ -38,14 +38,14 @@ class Outcome:
         return self.status in GREEN
 
 
-def failed(summary: str, *findings: Finding, mend: str = "", **facts: Any) -> Outcome:
+def failed(summary: str, *findings: Finding, fix: str = "", **facts: Any) -> Outcome:
     """A gate that found something."""
-    return Outcome("failed", summary, findings, mend, facts)
+    return Outcome("failed", summary, findings, fix, facts)
 
 
-def timed_out(summary: str, *findings: Finding, mend: str = "", **facts: Any) -> Outcome:
+def timed_out(summary: str, *findings: Finding, fix: str = "", **facts: Any) -> Outcome:
     """A stage that was ended at its time limit."""
-    return Outcome("failed", summary, findings, mend, facts, ExitCode.TIMED_OUT)
+    return Outcome("failed", summary, findings, fix, facts, ExitCode.TIMED_OUT)
 
 
 class Cancelled(asyncio.CancelledError):

@@ -62,7 +62,7 @@ async def find(context: Context, platform: str) -> Base:
 def keep(base: Base, context: Context, platform: str, report: dict[str, Any], found: list[Finding]) -> bool:
     """Let a scan of the branch itself be its baseline from now on; returns whether there is a new one.
 
-    What is new and stops never gets in: it would be known at the next run, and nobody would have mended anything.
+    What is new and stops never gets in: it would be known at the next run, and nobody would have fixed anything.
     """
     if not base.own or not base.file or (base.kept and any(f.stops for f in found)):
         return False

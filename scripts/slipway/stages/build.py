@@ -124,14 +124,14 @@ async def run(context: Context) -> Outcome:
         shutil.rmtree(f"{settings.cache_to}.new", ignore_errors=True)  # half a cache, into which the next would write
         raise
     if done.timed_out:
-        return timed_out(f"the build took longer than {settings.timeout} and was ended", mend="raise [build] timeout")
+        return timed_out(f"the build took longer than {settings.timeout} and was ended", fix="raise [build] timeout")
     if not done.ok:
         why = given.hide(buildx.explain(done, progress.other))
         if "no space left on device" in why:
             raise NotReady(f"no room for the image ({why}). Free some where {context.state} lies, then run again.")
         if not await docker.answers():
             raise NotReady(f"the Docker engine went away in the middle of the build ({why}). Start it, then run again.")
-        return failed(why, mend=_mend(progress.other, settings.dockerfile))
+        return failed(why, fix=_fix(progress.other, settings.dockerfile))
     assert image
     await _keep(context, image, whole=not loading.own_builder())
     cached = f" · {len(progress.cached)} of {len(progress.steps)} steps cached" if progress.steps else ""
@@ -249,7 +249,7 @@ def _platform(context: Context) -> list[str]:
     return [] if not wanted or own in wanted else [f"platform={wanted[0]}"]
 
 
-def _mend(lines: list[str], dockerfile: str) -> str:
+def _fix(lines: list[str], dockerfile: str) -> str:
     """Where in the Dockerfile the build failed, as BuildKit marks it; or how to hand over the secret that it lacks."""
     if lacking := next((found[1] for line in lines if (found := re.search(r"secret (\S+): not found", line))), ""):
         return f'hand the secret over: [build] secrets = ["{lacking}"], in a workflow its secret `build-secrets`'
@@ -257,7 +257,7 @@ def _mend(lines: list[str], dockerfile: str) -> str:
         name, _, number = line.strip().partition(":")
         if number.isdigit() and name.endswith(Path(dockerfile).name):
             return f"see {dockerfile}:{number}"
-    return f"see the log, then mend {dockerfile}"
+    return f"see the log, then fix {dockerfile}"
 
 
 def built(context: Context) -> list[str]:

@@ -22,14 +22,12 @@ def refuse(context: Context) -> Outcome:
     findings = []
     for one in pointers[:SHOWN]:
         name = os.path.relpath(one.path, context.root)
-        findings.append(
-            Finding("git-lfs-pointer", "HIGH", f"{name} is a Git LFS pointer, not the file", name, mend=lfs)
-        )
+        findings.append(Finding("git-lfs-pointer", "HIGH", f"{name} is a Git LFS pointer, not the file", name, fix=lfs))
     for one in empty[:SHOWN]:
         name = os.path.relpath(one.path, context.root)
         message = f"{name} is empty: it is a submodule of {one.url or 'an unknown repository'}"
-        findings.append(Finding("empty-submodule", "HIGH", message, name, mend=modules))
+        findings.append(Finding("empty-submodule", "HIGH", message, name, fix=modules))
     said = [f"{len(pointers)} Git LFS pointer{'s' * (len(pointers) != 1)}"] * bool(pointers)
     said += [f"{len(empty)} empty submodule{'s' * (len(empty) != 1)}"] * bool(empty)
     fixes = [lfs] * bool(pointers) + [modules] * bool(empty)
-    return failed(f"the build context holds {' and '.join(said)}", *findings, mend="; ".join(fixes))
+    return failed(f"the build context holds {' and '.join(said)}", *findings, fix="; ".join(fixes))

@@ -117,16 +117,16 @@ def _outcome(context: Context, name: str, target: Target, report: Report, checks
     if not report.sent:
         return _late(name, report, facts)
     now = f"now running: {short(report.previous.rpartition('@')[2])}" if report.previous else "nothing runs"
-    mend = "see the app's last lines in the log; mend it and run again"
+    fix = "see the app's last lines in the log; fix it and run again"
     if report.result is Result.NEEDS_HUMAN:
-        mend, now = f"look at what runs now, before anything else: {target.where}", "nobody knows what runs"
-        mend += f"; back to the version before: {back}" if (back := _back(context, name, report)) else ""
+        fix, now = f"look at what runs now, before anything else: {target.where}", "nobody knows what runs"
+        fix += f"; back to the version before: {back}" if (back := _back(context, name, report)) else ""
     elif report.result is Result.SUPERSEDED:
-        mend, now = "nothing to do if the newer deploy is yours: `slipway status` says what runs", "left alone"
+        fix, now = "nothing to do if the newer deploy is yours: `slipway status` says what runs", "left alone"
     elif report.result is Result.TIMED_OUT:
-        mend = f"find out what holds it up ({target.url}), or give it longer: [deploy.{name}] deadline"
+        fix = f"find out what holds it up ({target.url}), or give it longer: [deploy.{name}] deadline"
     said = f"{report.result.word}: {report.reason} · {now}"
-    return Outcome("failed", said, mend=mend, facts=facts, exit_code=report.result.code)
+    return Outcome("failed", said, fix=fix, facts=facts, exit_code=report.result.code)
 
 
 def _back(context: Context, name: str, report: Report) -> str:
@@ -138,10 +138,10 @@ def _back(context: Context, name: str, report: Report) -> str:
 def _late(environment: str, report: Report, facts: dict[str, Any]) -> Outcome:
     """What a deploy comes to that arrives after a newer one: nothing to do for a push, not what a person asked for."""
     said = f"{report.result.word}: {report.reason} · left alone"
-    mend = f"to go back on purpose: `slipway rollback {environment} sha256:…`, or allow-downgrade"
+    fix = f"to go back on purpose: `slipway rollback {environment} sha256:…`, or allow-downgrade"
     pushed = github.on_runner() and github.event().name != "workflow_dispatch"
     status: Literal["passed", "failed"] = "passed" if pushed else "failed"
-    return Outcome(status, said, mend=mend, facts=facts, exit_code=report.result.code)
+    return Outcome(status, said, fix=fix, facts=facts, exit_code=report.result.code)
 
 
 async def labels(reference: str) -> dict[str, str] | None:

@@ -91,7 +91,7 @@ async def run(context: Context) -> Outcome:
         return failed(
             "the stack did not become healthy",
             *(Finding("stack", "HIGH", line) for line in (ill or [compose.reason(up)])),
-            mend="the services' last lines are in the log",
+            fix="the services' last lines are in the log",
         )
     reports = context.folder / "integration"
     reports.mkdir(exist_ok=True)
@@ -113,12 +113,12 @@ async def run(context: Context) -> Outcome:
     await _append_logs(context, stack)
     if done.timed_out:
         summary = f"the integration tests took longer than {settings.timeout} and were ended{now.at}"
-        return timed_out(summary, *results.findings, mend="see the log for the test that hangs", **facts)
+        return timed_out(summary, *results.findings, fix="see the log for the test that hangs", **facts)
     if not results.total:
         if done.code == 5:
-            return failed("pytest collected no integration test", mend="name files test_*.py", **facts)
-        return failed(f"pytest did not start: {done.last_line()}", mend="see the log", **facts)
-    return failed(results.summary(), *results.findings, mend="the services' last lines are in the log", **facts)
+            return failed("pytest collected no integration test", fix="name files test_*.py", **facts)
+        return failed(f"pytest did not start: {done.last_line()}", fix="see the log", **facts)
+    return failed(results.summary(), *results.findings, fix="the services' last lines are in the log", **facts)
 
 
 async def _append_logs(context: Context, stack: Project) -> None:

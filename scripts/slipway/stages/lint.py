@@ -51,7 +51,7 @@ async def run(context: Context) -> Outcome:
         return failed(
             f"there is no {absent[0]}",
             Finding("dockerfile", "HIGH", f"{absent[0]} does not exist"),
-            mend="write one, or name it: [build] dockerfile in slipway.toml",
+            fix="write one, or name it: [build] dockerfile in slipway.toml",
         )
     files, workflows = _compose_files(context), default_files(context.root)
     checks, *results = await process.together(
@@ -66,7 +66,7 @@ async def run(context: Context) -> Outcome:
     if stopping:
         count, first = len(stopping), stopping[0]
         said = f"{count} finding{'s' * (count != 1)} stop{'s' * (count == 1)} this change"
-        return failed(said, *findings, mend=first.mend or f"mend {first.file}:{first.line} and run again")
+        return failed(said, *findings, fix=first.fix or f"fix {first.file}:{first.line} and run again")
     unread = sum(f.rule == "compose-unchecked" for f in findings)
     number = len(recipes) + len(files) + len(workflows) - unread
     without = f" · {unread} compose files unread: no docker compose" if unread else ""
@@ -86,7 +86,7 @@ async def _hadolint(context: Context, name: str) -> list[Finding]:
             message=remark["message"],
             file=name,
             line=remark["line"],
-            mend=WIKI + remark["code"] if remark["code"].startswith("DL") else "",
+            fix=WIKI + remark["code"] if remark["code"].startswith("DL") else "",
             stops=ORDER.index(remark["level"]) <= threshold,
         )
         for remark in await hadolint.lint(
@@ -121,7 +121,7 @@ def _workflows(root: Path, files: list[Path]) -> list[Finding]:
 
     report = check.check(root, files, check.installed_kit(), Default())
     found = [*report.problems, *report.notes]
-    return [Finding(p.rule, p.severity, p.message, p.file, p.line, p.mend, p.severity == "HIGH") for p in found]
+    return [Finding(p.rule, p.severity, p.message, p.file, p.line, p.fix, p.severity == "HIGH") for p in found]
 
 
 async def _compose(context: Context, name: str) -> list[Finding]:
@@ -131,7 +131,7 @@ async def _compose(context: Context, name: str) -> list[Finding]:
         # Listed, and no more: such a run ends as not ready anyway.
         return [Finding("compose-unchecked", "UNKNOWN", "no docker compose here to read it", name, stops=False)]
     except SlipwayError as error:
-        return [Finding("compose-config", "HIGH", str(error), name, mend=f"docker compose -f {name} config shows it")]
+        return [Finding("compose-config", "HIGH", str(error), name, fix=f"docker compose -f {name} config shows it")]
     text = (context.root / context.settings.build.dockerfile).read_text(encoding="utf-8", errors="replace")
     checked = re.search(r"(?im)^\s*HEALTHCHECK\s+(?!NONE)", text) is not None
     return compose_rules.check(model, name, test=name == context.settings.integration.compose, image_checked=checked)

@@ -37,12 +37,12 @@ async def run(context: Context) -> Outcome:
         return failed(
             f"{' and '.join(degraded)} could not check everything: this image may only go to a registry on localhost",
             Finding("degraded", "HIGH", context.done[degraded[0]].summary),
-            mend=f"let the {degraded[0]} run complete (scan.database), or publish to localhost",
+            fix=f"let the {degraded[0]} run complete (scan.database), or publish to localhost",
         )
     if not repository.loopback:
         return failed(
             f"{repository} is not on this machine: this version of the command publishes to a local registry only",
-            mend="leave [image] name empty for local runs",
+            fix="leave [image] name empty for local runs",
         )
     await context.prepared()
     technical = slug(digest)[:24]  # one for each digest: pushing it twice changes nothing
@@ -53,7 +53,7 @@ async def run(context: Context) -> Outcome:
         if found != digest:
             return failed(
                 f"the registry holds {found or 'nothing'} where {digest} was pushed",
-                mend="nothing was tagged; empty the registry with `make clean` and run again",
+                fix="nothing was tagged; empty the registry with `make clean` and run again",
             )
     names = tags(context)
     await together(*(_move(context, name) for name in names))

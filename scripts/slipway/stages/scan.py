@@ -60,9 +60,9 @@ async def run(context: Context) -> Outcome:
     known = data.facts if data else {"database": ""}
     facts = {"packages": len(trivy.packages(report)), "sbom": sbom.FILE, **known, **more}
     if stopping:
-        mends = dict.fromkeys(f.mend for f in stopping if f.mend)
-        mend = "; ".join([*list(mends)[:3], f"to accept one until a day: {exceptions.FILE}"])
-        return failed(_count(len(stopping)) + compared, *found, mend=mend, **facts)
+        fixes = dict.fromkeys(f.fix for f in stopping if f.fix)
+        fix = "; ".join([*list(fixes)[:3], f"to accept one until a day: {exceptions.FILE}"])
+        return failed(_count(len(stopping)) + compared, *found, fix=fix, **facts)
     accepted = sum(bool(f.accepted) for f in found)
     listing = f"{len(found)} listed, none stops" if found else "no findings"
     listing += (f", {accepted} of them accepted until a day" if accepted else "") + compared
@@ -138,7 +138,7 @@ def _complete(context: Context, image: layout.Image, report: dict[str, Any]) -> 
         text = (folder / name).read_text(encoding="utf-8")
         wanted = locked.required(kind, text, locked.environment(image.config))
     except (OSError, ValueError) as error:
-        raise Broken(f"what must be in the image cannot be told: {error}. Mend {name}.") from error
+        raise Broken(f"what must be in the image cannot be told: {error}. Fix {name}.") from error
     if gone := locked.missing(wanted, trivy.packages(report)):
         more = f" and {len(gone) - 3} more" if len(gone) > 3 else ""
         raise Broken(

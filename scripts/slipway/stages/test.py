@@ -83,16 +83,16 @@ async def run(context: Context) -> Outcome:
     if done.timed_out:
         return timed_out(
             f"the unit tests took longer than {context.settings.test.timeout} and were ended{now.at}",
-            *results.findings, mend="see the log for the test that hangs, or raise [test] timeout", **facts,
+            *results.findings, fix="see the log for the test that hangs, or raise [test] timeout", **facts,
         )  # fmt: skip
     if done.code == 5 and not results.total:
-        return failed("pytest collected no test", mend="name files test_*.py and functions test_*", **facts)
+        return failed("pytest collected no test", fix="name files test_*.py and functions test_*", **facts)
     if not done.ok:
         said = results.summary() if results.findings else done.last_line()
-        mend = "mend the test or the code it tests" if results.findings else "see the log"
-        return failed(said, *results.findings, mend=mend, **facts)
+        fix = "fix the test or the code it tests" if results.findings else "see the log"
+        return failed(said, *results.findings, fix=fix, **facts)
     if not results.total:
-        return failed("the tests ended well but reported none", mend="the test command must be pytest", **facts)
+        return failed("the tests ended well but reported none", fix="the test command must be pytest", **facts)
     coverage = f" · {facts['coverage']:.0f} % covered" if "coverage" in facts else ""
     return Outcome("passed", results.summary() + coverage, facts=facts)
 

@@ -198,7 +198,7 @@ async def check(root: Path, dockerfile: Path, log: Path) -> list[Finding] | None
             message=str(w.get("detail") or w.get("description")),
             file=dockerfile.name,
             line=int((((w.get("location") or {}).get("ranges") or [{}])[0].get("start") or {}).get("line") or 0),
-            mend=str(w.get("url") or ""),
+            fix=str(w.get("url") or ""),
         )
         for w in warnings
     ]

@@ -31,7 +31,7 @@ AUTO = "auto"
 REPOSITORIES = ("mirror.gcr.io/aquasec/trivy-db:2", "ghcr.io/aquasecurity/trivy-db:2")
 LAYER = "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip"
 TAG = "2"  # the version of the database's format
-MEND = (
+FIX = (
     "Let this machine reach a registry that has it, or bring it as a folder or OCI layout: "
     "`slipway db pull --source PATH` (docs/how-to/air-gap.md)."
 )
@@ -82,7 +82,7 @@ async def pull(
         source: where to fetch it from instead of what `setting` means: a repository, a folder or an OCI layout.
 
     Raises:
-        NotReady: it cannot be had; names each attempt and the mend.
+        NotReady: it cannot be had; names each attempt and the fix.
         UsageError: setting or source mean something that is not a database, or scans would not use what is fetched.
     """
     if source and setting != AUTO:
@@ -100,7 +100,7 @@ async def pull(
             try:
                 found = await _fetch(named(source or setting), None, log, limit_hours, limits)
             except NotReady as error:
-                raise NotReady(f"the vulnerability database cannot be had: {error}.\n{MEND}") from error
+                raise NotReady(f"the vulnerability database cannot be had: {error}.\n{FIX}") from error
         database_store.keep(_slot(setting), found)
         return found
 

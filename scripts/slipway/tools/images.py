@@ -40,7 +40,7 @@ def named(root: Path) -> dict[str, str]:
     """The variables of images.toml; every image must be pinned by digest.
 
     Raises:
-        UsageError: naming the entry and the mend.
+        UsageError: naming the entry and the fix.
     """
     path = root / FILE
     entries: dict[str, str] = {"REGISTRY_IMAGE": REGISTRY_IMAGE}

@@ -99,8 +99,8 @@ def _judge(file: str, scalar: Scalar, allowed: frozenset[str], condition: bool) 
 
 def _unavailable(file: str, scalar: Scalar, message: str, quote: str, allowed: frozenset[str]) -> Problem:
     there = ", ".join(sorted(allowed - _SOMEWHERE))
-    mend = f"use what exists here ({there}), or compute it in a job before and hand it over as an output"
-    return problem("context-unavailable", file, scalar, message, refused(quote), mend)
+    fix = f"use what exists here ({there}), or compute it in a job before and hand it over as an output"
+    return problem("context-unavailable", file, scalar, message, refused(quote), fix)
 
 
 def conditions(node: Node, below: str = "") -> Iterator[tuple[Scalar, bool]]:

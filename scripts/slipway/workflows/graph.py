@@ -19,8 +19,8 @@ def needs(workflow: Workflow) -> Iterator[Problem]:
     if jobs and not ready:
         first = next(iter(jobs.values())).key
         why = refused("The workflow must contain at least one job with no dependencies.")
-        mend = "take `needs` away from the job that is to run first"
-        yield problem("needs-start", file, first, "every job waits for another", why, mend)
+        fix = "take `needs` away from the job that is to run first"
+        yield problem("needs-start", file, first, "every job waits for another", why, fix)
         return
     while ready:
         done = ready.pop()
@@ -38,17 +38,17 @@ def needs(workflow: Workflow) -> Iterator[Problem]:
 def _stuck(file: str, jobs: dict[str, Job], job: Job, need: Scalar) -> Problem:
     if need.text.lower() not in jobs:
         why = refused(f"Job '{job.id}' depends on unknown job '{need.text}'.")
-        mend = f"correct the name or remove it; the jobs are: {', '.join(j.id for j in jobs.values())}"
-        return problem("needs-unknown", file, need, f"there is no job '{need.text}'", why, mend)
+        fix = f"correct the name or remove it; the jobs are: {', '.join(j.id for j in jobs.values())}"
+        return problem("needs-unknown", file, need, f"there is no job '{need.text}'", why, fix)
     quote = f"Job '{job.id}' depends on job '{need.text}' which creates a cycle in the dependency graph."
     circle = _circle(jobs, job)
     if circle:
         message = f"jobs wait for each other: {' → '.join(circle)}"
-        mend = f"remove one of these `needs`, such as '{need.text}' here"
+        fix = f"remove one of these `needs`, such as '{need.text}' here"
     else:
         message = f"job '{job.id}' waits for '{need.text}', which never starts"
-        mend = f"mend the `needs` of '{need.text}' first; GitHub speaks of a cycle although there is none here"
-    return problem("needs-cycle", file, need, message, refused(quote), mend)
+        fix = f"fix the `needs` of '{need.text}' first; GitHub speaks of a cycle although there is none here"
+    return problem("needs-cycle", file, need, message, refused(quote), fix)
 
 
 def _circle(jobs: dict[str, Job], start: Job) -> list[str]:
@@ -75,8 +75,8 @@ def calls(root: Workflow, library: Library) -> Iterator[Problem]:
         first = next(job.uses for job in root.jobs.values() if job.uses)
         why = f"{REFUSED}: a run may call {MOST_FILES} different workflows, nested ones too (Enterprise Server: 20)"
         message = f"{len(seen)} different workflows are called from here"
-        mend = "call fewer: put jobs of small workflows together, or start some by another event"
-        yield problem("call-files", root.source.name, first, message, why, mend)
+        fix = "call fewer: put jobs of small workflows together, or start some by another event"
+        yield problem("call-files", root.source.name, first, message, why, fix)
 
 
 def _descend(workflow: Workflow, library: Library, above: tuple[Call, ...], seen: set[str]) -> Iterator[Problem]:
@@ -94,8 +94,8 @@ def _descend(workflow: Workflow, library: Library, above: tuple[Call, ...], seen
             top = way[0].caller.source.name
             why = f'{REFUSED}: "Nested reusable workflow depth exceeded …" (four levels on Enterprise Server)'
             message = f"level {len(way) + 1} below {top}; GitHub allows {DEEPEST + 1} levels in all"
-            mend = "call this workflow from a higher level"
-            yield problem("call-depth", call.caller.source.name, call.uses, message, why, mend)
+            fix = "call this workflow from a higher level"
+            yield problem("call-depth", call.caller.source.name, call.uses, message, why, fix)
         else:
             yield from _descend(call.callee, library, way, seen)
 

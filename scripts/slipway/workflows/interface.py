@@ -15,8 +15,8 @@ def check(call: Call) -> Iterator[Problem]:
     if interface is None:
         message = f"{call.callee.source.name} cannot be called: it has no workflow_call trigger"
         why = refused("workflow_call key is not defined in the referenced workflow.")
-        mend = "add `workflow_call:` to its `on:`"
-        yield problem("call-not-callable", call.caller.source.name, call.uses, message, why, mend)
+        fix = "add `workflow_call:` to its `on:`"
+        yield problem("call-not-callable", call.caller.source.name, call.uses, message, why, fix)
         return
     yield from _inputs(call, interface.inputs)
     secrets = call.job.body.get("secrets")
@@ -30,19 +30,19 @@ def _inputs(call: Call, declared: dict[str, Input]) -> Iterator[Problem]:
     for name, (key, value) in given.items():
         if name not in declared:
             why = refused(f"Invalid input, {key.text} is not defined in the referenced workflow.")
-            mend = _near(key.text, [i.key.text for i in declared.values()], "input")
-            yield problem("input-unknown", file, value, f"{callee} has no input '{key.text}'", why, mend)
+            fix = _near(key.text, [i.key.text for i in declared.values()], "input")
+            yield problem("input-unknown", file, value, f"{callee} has no input '{key.text}'", why, fix)
         elif wrong := mismatch(value, declared[name].type, call.caller):
-            said, late, mend = wrong
+            said, late, fix = wrong
             when = "GitHub stops the run when this call starts" if late else REFUSED
             message = f"input '{key.text}' of {callee} is a {declared[name].type}; {said}"
             shown = f": \"Unexpected value '{value.text}'\"" if isinstance(value, Scalar) and not late else ""
-            yield problem("input-type", file, value, message, when + shown, mend)
+            yield problem("input-type", file, value, message, when + shown, fix)
     for name, one in declared.items():
         if one.required and name not in given:
             why = refused(f"Input {one.key.text} is required, but not provided while calling.")
-            mend = f"add to `with:` of job '{call.job.id}': {one.key.text}: <{one.type}>"
-            yield problem("input-missing", file, call.uses, f"{callee} requires input '{one.key.text}'", why, mend)
+            fix = f"add to `with:` of job '{call.job.id}': {one.key.text}: <{one.type}>"
+            yield problem("input-missing", file, call.uses, f"{callee} requires input '{one.key.text}'", why, fix)
 
 
 def _secrets(call: Call, declared: dict[str, tuple[Scalar, bool]], secrets: Node | None) -> Iterator[Problem]:
@@ -51,13 +51,13 @@ def _secrets(call: Call, declared: dict[str, tuple[Scalar, bool]], secrets: Node
     for name, (key, value) in given.items():
         if name not in declared:
             why = refused(f"Invalid secret, {key.text} is not defined in the referenced workflow.")
-            mend = _near(key.text, [k.text for k, _ in declared.values()], "secret")
-            yield problem("secret-unknown", file, value, f"{callee} has no secret '{key.text}'", why, mend)
+            fix = _near(key.text, [k.text for k, _ in declared.values()], "secret")
+            yield problem("secret-unknown", file, value, f"{callee} has no secret '{key.text}'", why, fix)
     for name, (key, required) in declared.items():
         if required and name not in given:
             why = refused(f"Secret {key.text} is required, but not provided while calling.")
-            mend = f"add to `secrets:` of job '{call.job.id}': {key.text}: ${{{{ secrets.{key.text} }}}}"
-            yield problem("secret-missing", file, call.uses, f"{callee} requires secret '{key.text}'", why, mend)
+            fix = f"add to `secrets:` of job '{call.job.id}': {key.text}: ${{{{ secrets.{key.text} }}}}"
+            yield problem("secret-missing", file, call.uses, f"{callee} requires secret '{key.text}'", why, fix)
 
 
 def defaults(workflow: Workflow) -> Iterator[Problem]:
@@ -72,7 +72,7 @@ def defaults(workflow: Workflow) -> Iterator[Problem]:
 
 
 def mismatch(value: Node, kind: str, file: Workflow) -> tuple[str, bool, str] | None:
-    """Why a value is none of this type, whether GitHub sees it only at run time, and the mend."""
+    """Why a value is none of this type, whether GitHub sees it only at run time, and the fix."""
     if not isinstance(value, Scalar):
         what = "list" if isinstance(value, Sequence) else "mapping"
         return f"a {what} is given", False, "hand it over as one string, such as JSON, and use fromJSON there"
@@ -110,8 +110,8 @@ def undeclared(workflow: Workflow, texts: Iterable[tuple[Scalar, bool]]) -> Iter
             if name and name not in names:
                 message = f"'{access.text}' is read; no input of that name is declared"
                 why = "GitHub runs it with an empty value, and says nothing"
-                mend = _near(name, [i.key.text for inputs in declared for i in inputs.values()], "input")
-                yield problem("input-undeclared", workflow.source.name, scalar, message, why, mend)
+                fix = _near(name, [i.key.text for inputs in declared for i in inputs.values()], "input")
+                yield problem("input-undeclared", workflow.source.name, scalar, message, why, fix)
 
 
 def _lower(node: Node | None) -> Iterator[tuple[str, tuple[Scalar, Node]]]:

@@ -114,13 +114,13 @@ class Library:
         name, reference = workflow.source.name, references.parse(uses.text)
         if reference.kind == "expression":
             said = "A template expression is not allowed in this context"
-            mend = "write the reference out; to choose between workflows, write one job for each, with `if:`"
-            return problem("call-reference", name, uses, "an expression in `uses`", refused(said), mend)
+            fix = "write the reference out; to choose between workflows, write one job for each, with `if:`"
+            return problem("call-reference", name, uses, "an expression in `uses`", refused(said), fix)
         folder, _, file = reference.path.rpartition("/")
         if reference.kind in ("malformed", "image") or folder != FOLDER or not file.endswith((".yml", ".yaml")):
             why = f"{REFUSED}: a job calls a file directly in {FOLDER}, of another repository with an @ref"
-            mend = f"uses: ./{FOLDER}/<file>.yml, or OWNER/REPOSITORY/{FOLDER}/<file>.yml@<40 hex>"
-            return problem("call-reference", name, uses, f"'{uses.text}' is not the reference of a workflow", why, mend)
+            fix = f"uses: ./{FOLDER}/<file>.yml, or OWNER/REPOSITORY/{FOLDER}/<file>.yml@<40 hex>"
+            return problem("call-reference", name, uses, f"'{uses.text}' is not the reference of a workflow", why, fix)
         where = self._place(workflow.source, uses.text)
         if where is None or not (where[0] / FOLDER).is_dir():
             return Unread(name, job, uses)
@@ -129,9 +129,9 @@ class Library:
         if not target.is_file():
             there = sorted(p.name for p in (repository / FOLDER).iterdir() if p.suffix in (".yml", ".yaml"))
             message = f"there is no {path} in {'this kit' if repository == self.kit else 'this repository'}"
-            mend = f"correct the name; there are: {', '.join(there) or 'none'}"
+            fix = f"correct the name; there are: {', '.join(there) or 'none'}"
             why = f"{REFUSED}: the called workflow is not found at that commit"
-            return problem("call-not-found", name, uses, message, why, mend)
+            return problem("call-not-found", name, uses, message, why, fix)
         content = self.file(target, repository).content
         return Call(workflow, job, uses, content) if isinstance(content, Workflow) else Unread(name, job, uses)
 

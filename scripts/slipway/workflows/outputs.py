@@ -38,8 +38,8 @@ def _needs(file: Workflow, job: Job, callees: dict[str, Workflow]) -> Iterator[P
                 why = f"`needs` holds only the jobs that '{job.id}' waits for itself: the value is an empty string"
                 names = ", ".join([*(need.text for need in job.needs), file.jobs[name].id])
                 message = f"'{access.text}' is read, and '{job.id}' does not need '{file.jobs[name].id}'"
-                mend = f"in job '{job.id}' write needs: [{names}]"
-                yield problem("needs-missing", file.source.name, scalar, message, why, mend)
+                fix = f"in job '{job.id}' write needs: [{names}]"
+                yield problem("needs-missing", file.source.name, scalar, message, why, fix)
             elif name:
                 yield from _job_output(file, scalar, access, callees)
 
@@ -124,5 +124,5 @@ def _missing(
     file: Workflow | Action, scalar: Scalar, access: Access, said: str, name: str, known: list[str], what: str
 ) -> Problem:
     near = difflib.get_close_matches(name, known, 1)
-    mend = f'did you mean "{near[0]}"?' if near else f"the {what} are: {', '.join(known) or 'none'}"
-    return problem("output-unknown", file.source.name, scalar, f"'{access.text}' does not exist: {said}", WHY, mend)
+    fix = f'did you mean "{near[0]}"?' if near else f"the {what} are: {', '.join(known) or 'none'}"
+    return problem("output-unknown", file.source.name, scalar, f"'{access.text}' does not exist: {said}", WHY, fix)

@@ -152,21 +152,21 @@ def _judge(here: tuple[Step, ...], grant: Grant, library: Library, *, unknown: b
                 f"{SETTING} decides, and no file says it. With the read permission {why}. "
                 "--policy read or --policy write says which it is"
             )
-        yield problem("permission-exceeded", file, key, message, why, _mend(here, library), note=unknown)
+        yield problem("permission-exceeded", file, key, message, why, _fix(here, library), note=unknown)
 
 
-def _mend(here: tuple[Step, ...], library: Library) -> str:
+def _fix(here: tuple[Step, ...], library: Library) -> str:
     """The block to write, and the callers above that have to grant it too."""
     call = here[-1].call
     needed = _needed(call.callee, here[-1].levels, library, (call.callee,))
     own = parse(call.job.body.get("permissions"))
     block = _merged(own or {}, needed)
-    mend = f"in job '{call.job.id}' ({call.caller.source.name}:{call.job.key.line}) write\n{_lines(call, block)}"
+    fix = f"in job '{call.job.id}' ({call.caller.source.name}:{call.job.key.line}) write\n{_lines(call, block)}"
     for step in here[:-1]:
         if exceeded(block, step.levels):
             job = step.call.job
-            mend += f"\nand let job '{job.id}' ({step.call.caller.source.name}:{job.key.line}) grant as much"
-    return mend
+            fix += f"\nand let job '{job.id}' ({step.call.caller.source.name}:{job.key.line}) grant as much"
+    return fix
 
 
 def _needed(callee: Workflow, granted: Levels, library: Library, above: tuple[Workflow, ...]) -> Levels:
@@ -208,8 +208,8 @@ def check_values(file: str, node: Node | None) -> Iterator[Problem]:
         return  # see `parse`
     if not isinstance(node, Tree):
         said = f"Unexpected value '{text(node)}'" if isinstance(node, Scalar) else "A sequence was not expected"
-        mend = "write `permissions: {}`, read-all, write-all, or one line for each scope"
-        yield problem("permission-value", file, node, "not a permissions block", refused(said), mend)
+        fix = "write `permissions: {}`, read-all, write-all, or one line for each scope"
+        yield problem("permission-value", file, node, "not a permissions block", refused(said), fix)
         return
     for key, value in node.entries:
         word = text(value)

@@ -67,7 +67,7 @@ def unpinned(file: Workflow | Action) -> Iterator[Problem]:
             continue
         if reference.kind == "image":
             why = "an image tag can be pushed again with other content, and the next run starts it"
-            mend = (
+            fix = (
                 f"name the digest: uses: {uses.text}@sha256:<64 hex> (docker buildx imagetools inspect {reference.ref})"
             )
         else:
@@ -79,5 +79,5 @@ def unpinned(file: Workflow | Action) -> Iterator[Problem]:
             url = f"https://github.com/{reference.owner}/{reference.repository}"
             ref = reference.ref.removeprefix("refs/tags/").removeprefix("refs/heads/")
             look = f"git ls-remote {url} '{ref}' '{ref}^{{}}'; the ^{{}} line, if any, is the commit"
-            mend = f"uses: {name}@<40 hex> # {ref}   ({look})"
-        yield problem("reference-unpinned", file.source.name, uses, f"{uses.text} is not pinned", why, mend)
+            fix = f"uses: {name}@<40 hex> # {ref}   ({look})"
+        yield problem("reference-unpinned", file.source.name, uses, f"{uses.text} is not pinned", why, fix)

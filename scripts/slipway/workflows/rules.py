@@ -14,7 +14,7 @@ REFUSED = "GitHub refuses the whole run before any job starts (startup failure: 
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule; docs/reference/check.md has its reason and its mend."""
+    """A rule; docs/reference/check.md has its reason and its fix."""
 
     title: str
     severity: Severity
@@ -78,9 +78,9 @@ class Problem(Finding, frozen=True, omit_defaults=True):
     note: bool = False  # depends on what no file says, such as a setting: shown, and never red
 
 
-def problem(rule: str, file: str, node: Node, message: str, why: str, mend: str, *, note: bool = False) -> Problem:
+def problem(rule: str, file: str, node: Node, message: str, why: str, fix: str, *, note: bool = False) -> Problem:
     """Return a finding at a place of a file; a note is one that only a setting of the repository decides."""
     severity: Severity = "LOW" if note else RULES[rule].severity
     return Problem(
-        rule, severity, message, file, node.line, mend, stops=not note, column=node.column, why=why, note=note
+        rule, severity, message, file, node.line, fix, stops=not note, column=node.column, why=why, note=note
     )

@@ -21,8 +21,8 @@ def check(workflow: Workflow) -> Iterator[Problem]:
     """Triggers, the interface, jobs, permissions."""
     file, body = workflow.source.name, workflow.body
     if not workflow.triggers:
-        why, mend = f"{REFUSED}: no event triggers it", "on: {push: {branches: [main]}}, or on: workflow_call"
-        yield problem("missing-key", file, body.key("on") or body, "nothing starts it", why, mend)
+        why, fix = f"{REFUSED}: no event triggers it", "on: {push: {branches: [main]}}, or on: workflow_call"
+        yield problem("missing-key", file, body.key("on") or body, "nothing starts it", why, fix)
     jobs = body.get("jobs")
     if not isinstance(jobs, Mapping) or not jobs.entries:
         yield _required(file, jobs or body, "jobs", "a workflow has at least one job", "add a job below `jobs:`")
@@ -36,8 +36,8 @@ def check(workflow: Workflow) -> Iterator[Problem]:
     for key, value in pairs(jobs):
         if not _ID.fullmatch(key.text) or key.text.startswith("__"):
             quote = f"The identifier '{key.text}' is invalid."
-            mend = "letters, digits, '_' and '-', at most 100, not starting with a digit, '-' or '__'"
-            yield problem("unexpected-key", file, key, f"'{key.text}' is no name for a job", refused(quote), mend)
+            fix = "letters, digits, '_' and '-', at most 100, not starting with a digit, '-' or '__'"
+            yield problem("unexpected-key", file, key, f"'{key.text}' is no name for a job", refused(quote), fix)
         if not isinstance(value, Mapping):
             message = f"job '{key.text}' is not a mapping"
             yield problem(
@@ -80,13 +80,13 @@ def _calling(file: str, job: Job, keys: list[str]) -> Iterator[Problem]:
         quote = f"Unexpected value '{'uses' if first else key.text}'"
         place = f" (it stands before `uses`, so GitHub takes {job.id} for a job with steps)" if first else ""
         message = f"a calling job cannot have `{key.text}`"
-        mend = f"remove it; a calling job has only {', '.join(CALL_KEYS)}. {_INSTEAD.get(key.text, '')}".rstrip()
-        yield problem("call-key", file, key, message, f'{REFUSED}: "{quote}"{place}', mend)
+        fix = f"remove it; a calling job has only {', '.join(CALL_KEYS)}. {_INSTEAD.get(key.text, '')}".rstrip()
+        yield problem("call-key", file, key, message, f'{REFUSED}: "{quote}"{place}', fix)
     secrets = job.body.get("secrets")
     if isinstance(secrets, Scalar) and secrets.text != "inherit":
         quote = f"Unexpected value '{secrets.text}'"
-        mend = "name the secrets one by one, or write `inherit`"
-        yield problem("unexpected-value", file, secrets, "not `inherit`, and no secrets", refused(quote), mend)
+        fix = "name the secrets one by one, or write `inherit`"
+        yield problem("unexpected-value", file, secrets, "not `inherit`, and no secrets", refused(quote), fix)
     given = job.body.get("with")
     if given is not None and not isinstance(given, Mapping):
         quote = f"Unexpected value '{text(given)}'"
@@ -151,8 +151,8 @@ def _interface(workflow: Workflow) -> Iterator[Problem]:
                 )
 
 
-def _required(file: str, node: Node, key: str, message: str, mend: str) -> Problem:
-    return problem("missing-key", file, node, message, refused(f"Required property is missing: {key}"), mend)
+def _required(file: str, node: Node, key: str, message: str, fix: str) -> Problem:
+    return problem("missing-key", file, node, message, refused(f"Required property is missing: {key}"), fix)
 
 
 def _unexpected(file: str, key: Scalar, known: tuple[str, ...]) -> Problem:

@@ -54,7 +54,7 @@ def test_keys_of_every_table_are_read(tmp_path: Path) -> None:
     assert settings.environment() == ("staging", DeployTable(url="https://shop.example", checks=5))
 
 
-# file, what is said: place, problem, mend
+# file, what is said: place, problem, fix
 MISTAKES = {
     '[build]\nsecrets = ["npm_token", "a b"]\n': (
         "slipway.toml:2: build.secrets: expected a string such as npm_token, pip_conf=~/.config/pip/pip.conf. "
@@ -133,7 +133,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("text", MISTAKES)
-def test_a_mistake_gets_file_line_and_mend(tmp_path: Path, text: str) -> None:
+def test_a_mistake_gets_file_line_and_fix(tmp_path: Path, text: str) -> None:
     assert complaint(tmp_path, text) == MISTAKES[text]
 
 

@@ -186,5 +186,5 @@ def test_not_seen_to_run_again(shop: Shop) -> None:
     one = shop.record()
     assert one.result == "needs-human"
     assert one.reason.startswith("interrupted, and the version before did not come back: /readyz answers 503")
-    assert f"; back to the version before: {back(shop)}" in done.stage("deploy")["mend"]
+    assert f"; back to the version before: {back(shop)}" in done.stage("deploy")["fix"]
     assert f"::error title=deploy::needs-human: {one.reason}" in done.out

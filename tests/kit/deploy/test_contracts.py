@@ -56,7 +56,7 @@ def test_our_contract_of_railway_is_part_of_its_schema() -> None:
 
 
 def openapi() -> dict[str, Any]:
-    """Render's description; what the recorded answers contradict is mended here."""
+    """Render's description; what the recorded answers contradict is fixed here."""
     text = (SPECS / "render" / "render-deploy-subset.openapi.json").read_text()
     found: dict[str, Any] = json.loads(text.replace('"oneOf"', '"anyOf"'))
     deploy = found["components"]["schemas"]["deploy"]["properties"]

@@ -149,7 +149,7 @@ def test_a_preview_that_takes_too_long_names_the_table_that_says_how_long(stage:
     stage(preview=7)
     place.fake.previews[0].platform.stuck = "starting"
     outcome = stage(OLD, "old", preview=7, allow_downgrade=True)
-    assert outcome.summary.startswith("timed-out") and outcome.mend.endswith("[deploy.production] deadline")
+    assert outcome.summary.startswith("timed-out") and outcome.fix.endswith("[deploy.production] deadline")
 
 
 def test_a_preview_takes_the_key_not_a_hook(stage: Stage) -> None:
@@ -177,7 +177,7 @@ def test_an_older_commit_that_arrives_late(
     assert (outcome.status, outcome.exit_code, outcome.facts["result"]) == ("failed", 8, "superseded")
     said = f"sha256:1111…1111 is older than what runs (sha256:0000…0000): its commit is of {LATE}, the other of 2026"
     assert outcome.summary.startswith(f"superseded: {said}") and outcome.summary.endswith("· left alone")
-    assert "`slipway rollback production sha256:…`, or allow-downgrade" in outcome.mend
+    assert "`slipway rollback production sha256:…`, or allow-downgrade" in outcome.fix
     assert place.sent == [] and place.serves == OLD
     found = recorded(tmp_path)
     assert (found["result"], found["previous"], found["sent"]) == ("superseded", OLD, False)
@@ -273,7 +273,7 @@ def test_a_breaking_migration(stage: Stage, place: Place, registry: dict[str, An
     place.apps.apps[NEW] = serving("another")
     outcome = stage()
     assert outcome.exit_code == 6 and "slipway.migration=breaking" in outcome.summary and place.serves == NEW
-    assert "https://dashboard.render.com" in outcome.mend
+    assert "https://dashboard.render.com" in outcome.fix
 
 
 def test_no_credential_in_what_is_kept(stage: Stage, place: Place, tmp_path: Path) -> None:
@@ -283,7 +283,7 @@ def test_no_credential_in_what_is_kept(stage: Stage, place: Place, tmp_path: Pat
     log = (tmp_path / "deploy.log").read_text()
     assert "token ***" in log and "last line of the app" in log
     kept = [p.read_text() for p in tmp_path.rglob("*") if p.is_file()]
-    assert KEY not in json.dumps([outcome.summary, outcome.mend, dict(outcome.facts), *kept])
+    assert KEY not in json.dumps([outcome.summary, outcome.fix, dict(outcome.facts), *kept])
 
 
 @pytest.mark.parametrize("result", ["superseded", "timed-out"])

@@ -29,7 +29,7 @@ def test_every_variable_is_listed(names: ModuleType) -> None:
 
 
 @pytest.mark.parametrize(
-    "gone", ["no-rollback", "backward", "hand-over", "report-id", "stage-doing", "--self-hosted", "stops"]
+    "gone", ["no-rollback", "backward", "hand-over", "report-id", "stage-doing", "`mend`", "--self-hosted", "stops"]
 )
 def test_names_that_were_replaced_are_gone(names: ModuleType, gone: str) -> None:
     assert gone not in names.page().replace("--no-rollback", "").replace("--allow-self-hosted", "")

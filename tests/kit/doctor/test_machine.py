@@ -27,7 +27,7 @@ NOW = 1_790_000_000.0
 def test_clock(others: dict[str, float], level: str, says: str) -> None:
     check = clock(NOW, others)
     assert (check.level, says in check.says) == (level, True), check
-    assert bool(check.mend) == (level != "ok")
+    assert bool(check.fix) == (level != "ok")
 
 
 def doctor(root: Path, **environment: str) -> tuple[int, dict[str, dict[str, str]]]:
@@ -42,7 +42,7 @@ def doctor(root: Path, **environment: str) -> tuple[int, dict[str, dict[str, str
 def test_without_an_engine_it_says_so_and_ends_with_3(tmp_path: Path) -> None:
     code, checks = doctor(tmp_path, DOCKER_HOST=f"unix://{tmp_path}/nothing.sock")
     assert (code, checks["engine"]["level"]) == (3, "missing")
-    assert checks["engine"]["mend"]
+    assert checks["engine"]["fix"]
     assert checks["Dockerfile"]["level"] == "missing"
 
 
@@ -55,7 +55,7 @@ def test_a_port_that_is_taken_and_one_that_is_free(tmp_path: Path) -> None:
         port = str(taken.getsockname()[1])
         code, checks = doctor(tmp_path, SLIPWAY_PORT=port)
         assert (code, checks["app port"]["level"]) == (3, "missing")
-        assert checks["app port"]["mend"] == f"SLIPWAY_PORT={int(port) + 1}"
+        assert checks["app port"]["fix"] == f"SLIPWAY_PORT={int(port) + 1}"
     code, checks = doctor(tmp_path, SLIPWAY_PORT=port)
     assert checks["app port"]["level"] == "ok"
     assert code == (3 if any(check["level"] == "missing" for check in checks.values()) else 0)

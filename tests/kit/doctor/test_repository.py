@@ -123,8 +123,13 @@ def test_all_is_well(shop: Path, github: Callable[[Any], None]) -> None:
         ("environments/production", {"protection_rules": []}, "environment", "warning", "every branch may deploy"),
         ("rules/branches/main", [], "branch", "missing", "not protected"),
         ("rules/branches/main", [{"type": "pull_request"}], "branch", "warning", "does not require"),
-        ("rules/branches/main", [*GOOD["repos/Acme/shop/rules/branches/main"], {"type": "merge_queue"}], "branch",
-         "missing", "has a merge queue, and no workflow has `merge_group`"),
+        (
+            "rules/branches/main",
+            [*GOOD["repos/Acme/shop/rules/branches/main"], {"type": "merge_queue"}],
+            "branch",
+            "missing",
+            "has a merge queue, and no workflow has `merge_group`",
+        ),
         ("rulesets?per_page=100&targets=tag", [], "tags", "warning", "nothing protects tags"),
         ("actions/permissions/workflow", "forbidden", "github", "warning", "Must have admin rights"),
     ],
@@ -137,7 +142,7 @@ def test_each_thing_that_github_can_say(
     checks = look(shop)
     check = named(checks, name)
     assert (check.level, says in check.says) == (level, True), check
-    assert check.mend
+    assert check.fix
     assert [other for other in checks if other.level != "ok" and other is not check] == []
 
 
@@ -171,14 +176,14 @@ def test_each_thing_that_the_files_say(
     file = shop / ".github/workflows/deliver.yml"
     assert old in file.read_text()
     file.write_text(file.read_text().replace(old, new))
-    assert any(c.level == "missing" and c.name == name and says in c.says and c.mend for c in look(shop)), look(shop)
+    assert any(c.level == "missing" and c.name == name and says in c.says and c.fix for c in look(shop)), look(shop)
 
 
 def test_an_image_of_another_owner(shop: Path, github: Callable[[Any], None]) -> None:
     github(GOOD)
     (shop / "slipway.toml").write_text('[image]\nname = "ghcr.io/other/shop"\n[deploy.production]\n')
     check = named(look(shop), "image")
-    assert (check.level, check.mend) == ("missing", '[image] name = "ghcr.io/acme/shop"')
+    assert (check.level, check.fix) == ("missing", '[image] name = "ghcr.io/acme/shop"')
 
 
 @pytest.mark.parametrize("label", ["ubuntu-24.04", "ubuntu-24.04-arm"])
@@ -232,4 +237,4 @@ def test_what_a_caller_hands_over_is_no_secret_of_the_repository(shop: Path, git
 
 
 def test_a_repository_without_workflows(tmp_path: Path) -> None:
-    assert [(c.level, c.mend) for c in look(tmp_path)] == [("warning", "slipway init")]
+    assert [(c.level, c.fix) for c in look(tmp_path)] == [("warning", "slipway init")]

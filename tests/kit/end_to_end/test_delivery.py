@@ -149,7 +149,7 @@ def test_without_a_way_back_a_bad_version_stays(shop: Project) -> None:
     done = shop.call("deploy", "local", bad, "--no-rollback")
     assert done.code == 6, done.text
     assert "rollback was not wanted" in done.stage("deploy")["reason"]
-    assert f"docker compose --project-name {shop.compose_project} ps --all" in done.stage("deploy")["mend"]
+    assert f"docker compose --project-name {shop.compose_project} ps --all" in done.stage("deploy")["fix"]
     assert standing(shop, "local", 1)["reference"] == bad
 
 

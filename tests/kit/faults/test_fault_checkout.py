@@ -36,7 +36,7 @@ def message(done: Done) -> str:
     (finding,) = done.stage("build")["findings"]
     assert done.code == 1, done.text
     assert done.stage("build")["status"] == "failed"
-    return f"{finding['rule']}: {finding['message']}. {finding['mend']}"
+    return f"{finding['rule']}: {finding['message']}. {finding['fix']}"
 
 
 def not_built(project: Project) -> bool:

@@ -64,7 +64,7 @@ def test_rules(project: Callable[..., Project], file: str, text: str, rules: lis
     done = project(**{file: text}).run("lint")
     assert sorted(done.rules("lint")) == rules, done.text
     assert done.code == (1 if rules else 0)
-    assert not rules or all(f["mend"] and f["file"] == file for f in done.stage("lint")["findings"])
+    assert not rules or all(f["fix"] and f["file"] == file for f in done.stage("lint")["findings"])
 
 
 def test_an_image_without_a_health_check_does_not_lend_one(project: Callable[..., Project]) -> None:

@@ -67,7 +67,7 @@ def test_it_does_not_parse(project: Callable[..., Project]) -> None:
     assert done.code == 1, done.text
     assert done.rules("lint") == ["DL1000"]
     assert "unknown instruction: WROKDIR (did you mean WORKDIR?)" in done.stage("build")["reason"]
-    assert done.stage("build")["mend"] == "see Dockerfile:3"
+    assert done.stage("build")["fix"] == "see Dockerfile:3"
     assert {done.statuses()[name] for name in ("test", "scan", "publish", "deploy")} == {"skipped"}
     shop.nothing_out()
 
@@ -88,7 +88,7 @@ def test_it_does_not_build(project: Callable[..., Project], line: str, words: li
     build = done.stage("build")
     assert build["status"] == "failed"
     assert all(word in build["reason"] for word in words), build
-    assert place in build["mend"]
+    assert place in build["fix"]
     assert done.record["image"]["digest"] == ""
 
 

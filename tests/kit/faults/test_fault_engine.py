@@ -1,4 +1,4 @@
-"""No engine, one that lacks something, one that freezes or dies: exit 3 with the mend, and always an end."""
+"""No engine, one that lacks something, one that freezes or dies: exit 3 with the fix, and always an end."""
 
 import json
 import shutil
@@ -148,7 +148,7 @@ def test_the_containerd_store_is_off_on_a_runner(
     command = [sys.executable, "-m", "slipway", "doctor", "--json", "-C", str(shop.root)]
     shown = subprocess.run(command, capture_output=True, text=True, timeout=60, env=shop.environment | runner)
     (engine,) = [one for one in json.loads(shown.stdout)["checks"] if one["name"] == "engine"]
-    assert engine["level"] == "missing" and fix in engine["mend"] and shown.returncode == 3
+    assert engine["level"] == "missing" and fix in engine["fix"] and shown.returncode == 3
 
 
 @pytest.mark.root

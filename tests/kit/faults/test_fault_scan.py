@@ -39,7 +39,7 @@ def test_a_known_vulnerability_stops_the_image_and_its_fix_lets_it_through(proje
     finding = next(f for f in done.stage("scan")["findings"] if f["rule"] == "CVE-2024-1135")
     assert finding["severity"] == "HIGH"
     assert finding["message"].startswith("gunicorn 20.1.0 → 22.0.0")
-    assert finding["mend"] == "raise gunicorn to 22.0.0"
+    assert finding["fix"] == "raise gunicorn to 22.0.0"
     assert "CVE-2024-1135" in done.out
     assert "raise gunicorn to 22.0.0" in done.out
     shop.nothing_out()
@@ -145,7 +145,7 @@ def test_a_secret_in_the_image_stops_it_without_any_database(project: Callable[.
     assert done.rules("scan") == ["secret"]
     finding = next(f for f in done.stage("scan")["findings"] if f["rule"] == "secret")
     assert finding["file"] == "/app/.env"
-    assert "add .env to .dockerignore" in finding["mend"]
+    assert "add .env to .dockerignore" in finding["fix"]
     shop.nothing_out()
     record = (shop.root / ".slipway/latest").resolve()
     told = [p.name for p in record.rglob("*") if p.is_file() and key.encode() in p.read_bytes()]

@@ -98,7 +98,7 @@ def test_a_build_that_fails_hides_it_too(project: Callable[..., Project]) -> Non
     assert VALUE not in done.text + written
 
 
-def test_one_that_is_missing_is_an_error_with_the_mend(project: Callable[..., Project]) -> None:
+def test_one_that_is_missing_is_an_error_with_the_fix(project: Callable[..., Project]) -> None:
     shop = shop_with(project, **{"slipway.toml": WANTED})
     done = shop.run("build")
     assert done.code == 3, done.text
@@ -107,7 +107,7 @@ def test_one_that_is_missing_is_an_error_with_the_mend(project: Callable[..., Pr
     done = shop.run("build")
     assert done.code == 1, done.text
     assert "npm_token: not found" in done.stage("build")["reason"]
-    assert '[build] secrets = ["npm_token"]' in done.stage("build")["mend"]
+    assert '[build] secrets = ["npm_token"]' in done.stage("build")["fix"]
 
 
 def test_a_line_that_is_none_is_named_and_not_shown(project: Callable[..., Project]) -> None:

@@ -1,4 +1,4 @@
-"""Wrong options and settings: exit 2, naming what, where and the mend; nothing is started."""
+"""Wrong options and settings: exit 2, naming what, where and the fix; nothing is started."""
 
 import subprocess
 from collections.abc import Callable

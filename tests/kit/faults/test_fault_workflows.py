@@ -37,7 +37,7 @@ def test_a_run_that_github_would_never_start(project: Callable[..., Project]) ->
     assert done.code == 1, done.text
     (finding,) = done.stage("lint")["findings"]
     assert (finding["rule"], finding["file"], finding["line"]) == ("permission-exceeded", FILE, 4)
-    assert "contents: read" in finding["mend"]
+    assert "contents: read" in finding["fix"]
     shop.replace(FILE, "permissions: {}", "permissions: {contents: read}")
     again = shop.run("lint")
     assert (again.code, again.stage("lint")["status"]) == (0, "passed"), "changed, so not reused: " + again.text

@@ -37,7 +37,7 @@ def stage(name: str = "lint", findings: int = 1, status: str = "failed") -> Stag
     """A stage with hostile findings."""
     found = tuple(Finding("R1", "HIGH", HOSTILE, f"a,b:{n}.py", n + 1, HOSTILE) for n in range(findings))
     return StageResult(
-        name=name, status=status, seconds=1.0, started=0.0, reason=HOSTILE, findings=found, mend=HOSTILE  # type: ignore[arg-type]
+        name=name, status=status, seconds=1.0, started=0.0, reason=HOSTILE, findings=found, fix=HOSTILE  # type: ignore[arg-type]
     )  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def test_annotations_are_one_line_each_with_every_separator_escaped() -> None:
     assert line.startswith("::error title=lint%3A R1,file=a%2Cb%3A0.py,line=1::")
     assert "\n" not in line and "\r" not in line  # so GitHub sees one command, and the rest as its message
     message = line.split("::", 2)[2].replace("%0A", "\n").replace("%0D", "\r").replace("%25", "%")
-    assert message == f"{HOSTILE}\nTo mend: {HOSTILE}"
+    assert message == f"{HOSTILE}\nTo fix: {HOSTILE}"
 
 
 def test_what_arrived_late_is_a_notice(
@@ -59,7 +59,7 @@ def test_what_arrived_late_is_a_notice(
         seconds=1.0,
         started=0.0,
         reason="superseded: of 2025%",
-        mend="go back",
+        fix="go back",
         facts=facts,
     )
     result = msgspec.structs.replace(run(late), status="passed", exit_code=0, reason="", url="https://shop.example")

@@ -43,7 +43,7 @@ def test_a_pull_request_has_its_number_and_the_commit_of_its_head_not_of_the_mer
     assert wanted(event("refs/pull/7/merge", "pull_request", 7)) == ["pr-7", "pr-7-sha-bbbbbbb"]
 
 
-def test_a_name_that_leaves_nothing_is_an_error_with_the_mend() -> None:
+def test_a_name_that_leaves_nothing_is_an_error_with_the_fix() -> None:
     with pytest.raises(UsageError, match=r"leaves nothing that an image tag may hold\. Rename"):
         wanted(event("refs/heads/…"))
 

@@ -118,7 +118,7 @@ def test_a_tag_that_only_begins_so_is_not_the_major_tag(answering: Answering) ->
     assert move(answering, "v1.0.0", "v1.0.0", "v10", "v10.0.0")[0] == "v1 made at v1.0.0"
 
 
-def test_a_mend_of_an_older_version_leaves_it(answering: Answering) -> None:
+def test_a_fix_of_an_older_version_leaves_it(answering: Answering) -> None:
     assert move(answering, "v1.2.4", "v1", "v1.2.4", "v1.10.0") == ("v1 stays: v1.10.0 is higher than v1.2.4", [])
 
 

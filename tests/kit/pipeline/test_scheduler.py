@@ -91,7 +91,7 @@ def test_two_failures_while_others_are_being_ended(line: Line) -> None:
 @pytest.mark.parametrize(
     ("error", "status", "code", "said"),
     [
-        (SlipwayError("what, where, mend"), "failed", ExitCode.RED, "what, where, mend"),
+        (SlipwayError("what, where, fix"), "failed", ExitCode.RED, "what, where, fix"),
         (NotReady("no tool"), "failed", ExitCode.NOT_READY, "no tool"),
         (Broken("crashed"), "broken", ExitCode.BROKEN, "crashed"),
         (OSError(28, "No space left on device", "/x"), "broken", None, "No space left on device: /x"),

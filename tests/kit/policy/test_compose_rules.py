@@ -13,7 +13,7 @@ OURS = {"image": PLACEHOLDER, "pull_policy": "never", "healthcheck": {"test": ["
 def rules(*, test: bool = True, image_checked: bool = False, **services: dict[str, Any]) -> list[str]:
     """The rules that a file with these services breaks."""
     found = check({"services": services}, "f.yml", test=test, image_checked=image_checked)
-    assert all(f.stops and f.severity == "HIGH" and f.mend and f.file == "f.yml" for f in found)
+    assert all(f.stops and f.severity == "HIGH" and f.fix and f.file == "f.yml" for f in found)
     return [f.rule for f in found]
 
 

@@ -1,4 +1,4 @@
-"""Where in the project a finding of the image would be mended."""
+"""Where in the project a finding of the image would be fixed."""
 
 import pytest
 

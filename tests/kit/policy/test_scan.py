@@ -71,7 +71,7 @@ def test_an_operating_system_without_updates_stops_whatever_the_threshold() -> N
 def test_a_secret_always_stops_and_names_its_file() -> None:
     found = [f for f in findings(report("secrets"), "CRITICAL", "report") if f.rule == "secret"]
     assert found and all(f.stops and f.file and f.line and f.severity in ("HIGH", "CRITICAL") for f in found)
-    assert all(f.file.rsplit("/", 1)[-1] in f.mend and "revoke" in f.mend for f in found)
+    assert all(f.file.rsplit("/", 1)[-1] in f.fix and "revoke" in f.fix for f in found)
 
 
 @pytest.mark.parametrize(
@@ -94,18 +94,18 @@ def test_every_severity_against_every_threshold(severity: Any, fail_on: str, sto
     assert found.stops is stops
 
 
-def test_a_vulnerability_names_the_version_that_mends_it() -> None:
+def test_a_vulnerability_names_the_version_that_fixes_it() -> None:
     (found,) = findings(vulnerability("HIGH"), "HIGH", "report")
-    assert (found.message, found.mend) == ("p 1 → 2", "raise p to 2")
+    assert (found.message, found.fix) == ("p 1 → 2", "raise p to 2")
     (found,) = findings(vulnerability("HIGH", fixed=""), "HIGH", "report")
-    assert (found.message, found.mend) == ("p 1 (no fix yet)", "")
+    assert (found.message, found.fix) == ("p 1 (no fix yet)", "")
 
 
 @pytest.mark.parametrize(("status", "count"), [("FAIL", 1), ("PASS", 0), ("EXCEPTION", 0)])
 def test_misconfigurations_count_where_they_failed(status: str, count: int) -> None:
     one = {"ID": "DS-0002", "Severity": "HIGH", "Status": status, "Title": "root", "Resolution": "add USER"}
     found = findings({"Results": [{"Misconfigurations": [one]}]}, "HIGH", "report")
-    assert [(f.rule, f.mend, f.stops) for f in found] == [("DS-0002", "add USER", True)] * count
+    assert [(f.rule, f.fix, f.stops) for f in found] == [("DS-0002", "add USER", True)] * count
 
 
 def test_people_read_the_worst_first() -> None:

@@ -18,7 +18,7 @@ def hostile() -> list[Event]:
     """A run in which every text from outside tries to be more than text."""
     text = "evil\x1b[2J\x1b]0;owned\x07\x9b31m\r\u202egnp.exe\n::set-output name=digest::evil\n::error::evil"
     stage = StageResult(
-        name="deploy", status="failed", seconds=1.0, started=0.0, reason=text, mend=text,
+        name="deploy", status="failed", seconds=1.0, started=0.0, reason=text, fix=text,
         findings=(Finding(text, "HIGH", text, text, 1, text),), facts={"url": text},
     )  # fmt: skip
     events = told(result((stage,), status="failed", exit_code=5, url=text, reason=text, image=ImageResult(text, text)))

@@ -132,7 +132,7 @@ def hostile(text: str, number: int = 1) -> tuple[RunResult, dict[str, str]]:
     }  # fmt: skip
     names = ("lint", "build", "test", "scan", "integration", "publish", "deploy")
     made = tuple(
-        StageResult(name=name, status="failed", seconds=1.0, started=0.0, reason=text, mend=text, log=text,
+        StageResult(name=name, status="failed", seconds=1.0, started=0.0, reason=text, fix=text, log=text,
                     findings=(finding,), facts=facts.get(name, {}))
         for name in names
     )  # fmt: skip

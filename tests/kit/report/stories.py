@@ -34,7 +34,7 @@ BAD = (
     StageResult(name="test", status="cancelled", seconds=1.0, started=2.1, reason="stopped before its end"),
     StageResult(
         name="scan", status="failed", seconds=1.9, started=2.1, reason="10 findings stop this image", findings=FINDINGS,
-        mend="uv add 'gunicorn>=22'; add .env to .dockerignore", log=".slipway/runs/x/scan.log",
+        fix="uv add 'gunicorn>=22'; add .env to .dockerignore", log=".slipway/runs/x/scan.log",
     ),
     StageResult(name="integration", status="broken", seconds=0.1, started=2.1, reason="internal error, please report"),
 )  # fmt: skip
@@ -76,7 +76,7 @@ RUNS = {
         (*GOOD[:2], StageResult(
             name="deploy", status="failed", seconds=9.1, started=5.3, log=".slipway/runs/x/deploy.log",
             reason="rolled-back: /readyz answers 503: no database · now running: sha256:41aa…07be",
-            mend="see the app's last lines in the log; mend it and run again",
+            fix="see the app's last lines in the log; fix it and run again",
         )), status="failed", exit_code=5, url="",
     ),
     "interrupted": result(

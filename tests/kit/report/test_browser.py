@@ -87,7 +87,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         StageResult(name="lint", status="reused", seconds=0, started=0, reason="3 files clean",
                     facts={"run": first.id}),
         StageResult(name="scan", status="failed", seconds=1.9, started=2.1, reason="2 findings stop this image",
-                    findings=FINDINGS, mend="uv add 'gunicorn>=22'; add .env to .dockerignore"),
+                    findings=FINDINGS, fix="uv add 'gunicorn>=22'; add .env to .dockerignore"),
         StageResult(name="integration", status="broken", seconds=3.1, started=2.2, reason="the stack did not come up"),
         StageResult(name="publish", status="skipped", seconds=0, started=5.2, reason="needs scan"),
         StageResult(name="deploy", status="cancelled", seconds=0.3, started=5.3, reason="stopped before its end"),

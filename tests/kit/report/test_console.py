@@ -101,7 +101,7 @@ def test_a_failure_ends_with_what_a_person_needs(story: Story) -> None:
     text = terminal(events, 100)
     assert "CVE-2024-1135   pyproject.toml:14" in text
     assert "… and 2 more in" in text and "CVE-listed" not in text
-    assert "mend: uv add 'gunicorn>=22'" in text
+    assert "fix: uv add 'gunicorn>=22'" in text
     assert text.rstrip().endswith("again from here: slipway run --from integration")
     assert "    E   assert 1 == 2\n    what the app said last\n" in text, "the end of the log"
     assert "log: .slipway/latest/scan.log     report: .slipway/latest/report.html\n    again from here" in text

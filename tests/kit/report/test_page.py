@@ -138,7 +138,7 @@ def test_what_stands_in_it(tmp_path: Path) -> None:
     for part in (
         "shop: failed", "1 finding stops this image", left.DIGEST, "3f2c1ab", "7.4 s (12.1 s of work overlapped)",
         "Findings: 4", "in main already", "from uv.lock:7", "https://a.example/1",
-        "1 stops this image", "CVE-2024-1135", "pyproject.toml:14", "mend: raise it", "gunicorn",
+        "1 stops this image", "CVE-2024-1135", "pyproject.toml:14", "fix: raise it", "gunicorn",
         "3 listed, which stop nothing", "accepted until 2026-12-01 by ada", "test_app::test_bad", "assert 1 == 2",
         "The slowest ten", "test_app::test_slow", "All 2 tests", "Coverage: 97.0 % of lines", "half.py", "1-2, 7",
         "COPY /app /app", "40.1 MB in 2 layers", "2 packages", "flask", "local: sha256:9d2e…c285", "100 %\n",

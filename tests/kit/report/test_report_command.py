@@ -23,7 +23,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     left.write(root, left.result(1, left.stages()), build_log="built\n")
     red = [s for s in left.stages() if s.name != "deploy"]
     red.append(left.StageResult(name="deploy", status="failed", seconds=2, started=5.8, reason="rolled-back: ill",
-                                log=".slipway/runs/x/deploy.log", mend="look"))  # fmt: skip
+                                log=".slipway/runs/x/deploy.log", fix="look"))  # fmt: skip
     left.write(root, left.result(2, tuple(red), status="failed", exit_code=5, url="", seconds=9.0), deploy_log="ill\n")
     left.write(root, left.result(3, left.stages()[:1]))
     return root

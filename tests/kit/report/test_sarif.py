@@ -20,7 +20,7 @@ from slipway.report import sarif
 
 GUNICORN = Finding(
     "CVE-2024-1135", "HIGH", "gunicorn 20.1.0 → 22.0.0   Request smuggling", package="gunicorn",
-    file="usr/lib/python3.13/site-packages/gunicorn-20.1.0.dist-info/METADATA", mend="raise gunicorn to 22.0.0",
+    file="usr/lib/python3.13/site-packages/gunicorn-20.1.0.dist-info/METADATA", fix="raise gunicorn to 22.0.0",
     purl="pkg:pypi/gunicorn@20.1.0", url="https://avd.aquasec.com/nvd/cve-2024-1135", source="uv.lock", source_line=14,
 )  # fmt: skip
 SECRET = Finding("secret", "CRITICAL", "a key in /app/my key.env", "/app/my key.env", 3, "add it to .dockerignore")
@@ -83,12 +83,12 @@ def test_a_rule_twice_is_not_valid(tmp_path: Path) -> None:
     assert [error.message for error in schema.iter_errors(document)] == ["an item is there twice"]
 
 
-def test_a_rule_says_what_it_is_and_how_to_mend_it(tmp_path: Path) -> None:
-    other = replace(GUNICORN, package="gunicorn-fork", mend="raise gunicorn-fork to 3")
+def test_a_rule_says_what_it_is_and_how_to_fix_it(tmp_path: Path) -> None:
+    other = replace(GUNICORN, package="gunicorn-fork", fix="raise gunicorn-fork to 3")
     found = rule(tmp_path, GUNICORN, other, GUNICORN)
     assert (found["id"], found["shortDescription"]["text"]) == ("CVE-2024-1135", "Request smuggling")
     assert found["help"]["text"] == "raise gunicorn to 22.0.0\nraise gunicorn-fork to 3"
-    assert "**To mend**\n\n- raise gunicorn to 22.0.0\n- raise gunicorn-fork to 3\n" in found["help"]["markdown"]
+    assert "**To fix**\n\n- raise gunicorn to 22.0.0\n- raise gunicorn-fork to 3\n" in found["help"]["markdown"]
     assert "[CVE-2024-1135](https://avd.aquasec.com/nvd/cve-2024-1135)" in found["help"]["markdown"]
     assert "slipway.exceptions.yaml" in found["help"]["markdown"]
     assert found["helpUri"] == GUNICORN.url
@@ -96,8 +96,8 @@ def test_a_rule_says_what_it_is_and_how_to_mend_it(tmp_path: Path) -> None:
 
 def test_text_of_an_advisory_is_no_markup(tmp_path: Path) -> None:
     evil = "x   ](http://evil) <img src=x> @acme/team `a`\n# big"
-    found = rule(tmp_path, replace(GUNICORN, message=evil, mend="https://evil.example/> **now**", url=""))
-    markdown = found["help"]["markdown"].replace("**To mend**", "").replace("`slipway.exceptions.yaml`", "")
+    found = rule(tmp_path, replace(GUNICORN, message=evil, fix="https://evil.example/> **now**", url=""))
+    markdown = found["help"]["markdown"].replace("**To fix**", "").replace("`slipway.exceptions.yaml`", "")
     assert not re.search(r"[<>@`#*\[\]](?!\d)", markdown.replace("&#", "")), markdown
     assert "helpUri" not in found
 
@@ -133,7 +133,7 @@ def test_a_rule_has_the_worst_severity_of_its_results(tmp_path: Path) -> None:
 def test_lint_is_no_question_of_security(tmp_path: Path) -> None:
     found = rule(tmp_path, lint=(LINT,))
     assert found["properties"] == {"tags": ["maintainability"], "problem.severity": "warning"}
-    assert found["helpUri"] == LINT.mend and f"- <{LINT.mend}>" in found["help"]["markdown"]
+    assert found["helpUri"] == LINT.fix and f"- <{LINT.fix}>" in found["help"]["markdown"]
 
 
 def test_places(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def many(number: int, words: int) -> RunResult:
         for n in range(number)
     ]
     stages = [
-        StageResult(name=name, status="failed", seconds=1, started=0, findings=tuple(found[half::2]), mend="mend it")
+        StageResult(name=name, status="failed", seconds=1, started=0, findings=tuple(found[half::2]), fix="fix it")
         for half, name in enumerate(("lint", "scan"))
     ]
     return left.result(1, tuple(stages), status="failed")

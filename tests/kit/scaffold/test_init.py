@@ -128,7 +128,7 @@ def test_a_compose_file_becomes_two_stacks(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["no app", "two services", "no packages", "only a Pipfile"])
-def test_what_it_cannot_do_is_an_error_with_the_mend(tmp_path: Path, name: str) -> None:
+def test_what_it_cannot_do_is_an_error_with_the_fix(tmp_path: Path, name: str) -> None:
     files = {
         "no app": {"app.py": "print('hello')\n"},
         "two services": {f"services/{n}/{f}": t for n in ("shop", "bill") for f, t in

@@ -220,7 +220,7 @@ def test_breaking_changes_between_the_versions_are_said_and_no_others(copy: Path
         ("unknown commit", [], 2, "has no"),
     ],
 )
-def test_what_it_cannot_do_is_an_error_with_the_mend(
+def test_what_it_cannot_do_is_an_error_with_the_fix(
     copy: Path, source: Path, stamp: str | None, words: list[str], code: int, says: str
 ) -> None:
     if stamp is None:

@@ -101,10 +101,10 @@ def test_a_secret_stops_whether_the_base_has_it_or_not(at: Callable[..., Context
     assert "secret" not in (tmp_path / "baseline.json").read_text()
 
 
-def test_what_was_mended_is_new_when_it_comes_back(at: Callable[..., Context]) -> None:
+def test_what_was_fixed_is_new_when_it_comes_back(at: Callable[..., Context]) -> None:
     scanned(at(layouts.app()))
-    mended = scanned(at(layouts.app("23.0.0")))
-    assert (mended.status, mended.facts["baseline"]) == ("passed", "kept")
+    fixed = scanned(at(layouts.app("23.0.0")))
+    assert (fixed.status, fixed.facts["baseline"]) == ("passed", "kept")
     assert OLD in rules(scanned(at(layouts.app())), stops=True)
 
 

@@ -125,9 +125,7 @@ class HostedRunner:
             "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
             **environment,
         }
-        return subprocess.run(
-            self.inside(*command, net=False), env=given, capture_output=True, text=True, timeout=240
-        )
+        return subprocess.run(self.inside(*command, net=False), env=given, capture_output=True, text=True, timeout=240)
 
     def end(self) -> None:
         """End it and all that it started, and remove its data."""

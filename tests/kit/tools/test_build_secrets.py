@@ -50,7 +50,7 @@ def test_it_comes_from_what_is_handed_over_then_the_environment_or_a_file(tmp_pa
 
 
 @pytest.mark.parametrize("environ", [{}, {"npm_token": ""}])
-def test_a_missing_one_is_an_error_with_the_mend(tmp_path: Path, environ: dict[str, str]) -> None:
+def test_a_missing_one_is_an_error_with_the_fix(tmp_path: Path, environ: dict[str, str]) -> None:
     """BuildKit itself takes a variable that is not set for an empty secret, and says nothing."""
     with pytest.raises(NotReady, match=r"npm_token is not here. Set the environment variable npm_token, or name a"):
         resolve(tmp_path, ("npm_token",), {}, environ)

@@ -66,7 +66,7 @@ MISSING = {
 
 
 @pytest.mark.parametrize("what", MISSING)
-def test_what_is_missing_is_said_with_its_mend(on_path: Program, what: str) -> None:
+def test_what_is_missing_is_said_with_its_fix(on_path: Program, what: str) -> None:
     code, said = MISSING[what]
     on_path("docker", code)
     with pytest.raises(NotReady, match=said) as caught:

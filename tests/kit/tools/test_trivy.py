@@ -69,7 +69,7 @@ def test_a_vulnerable_package_is_found_whatever_lies_about(
     assert json.loads((tmp_path / "sbom.spdx.json").read_text())["spdxVersion"] == "SPDX-2.3"
 
 
-def test_the_mended_version_is_clean(trivy: Path, database: Path, tmp_path: Path) -> None:
+def test_the_fixed_version_is_clean(trivy: Path, database: Path, tmp_path: Path) -> None:
     assert rules(scan(trivy, tmp_path, layout(tmp_path / "image", app("23.0.0")), database)) == set()
 
 

@@ -48,7 +48,7 @@ class Nights:
     bench: Bench
     files: dict[str, str]
     vulnerable: str
-    mended: str
+    fixed: str
     yesterday: Path  # data that know no advisory about the package
     before: Shop | None = None
 
@@ -76,7 +76,7 @@ def nights(
     bench = Bench(folder, registry, database, free_port())
     yesterday = trivydb.write(folder / "yesterday", only=())
     try:
-        digests = [_published(folder / name, bench, files, name == "vulnerable") for name in ("vulnerable", "mended")]
+        digests = [_published(folder / name, bench, files, name == "vulnerable") for name in ("vulnerable", "fixed")]
         yield Nights(bench, files, *digests, yesterday)
     finally:
         bench.end()
@@ -111,7 +111,7 @@ def _published(folder: Path, bench: Bench, files: dict[str, str], vulnerable: bo
 
 
 def test_one_issue_through_the_nights(nights: Nights) -> None:
-    """Green; then an advisory comes, and an issue is opened; it is brought up to date, and closed with the mend."""
+    """Green; then an advisory comes, and an issue is opened; it is brought up to date, and closed with the fix."""
     run, shop = nights.rescan(nights.vulnerable, nights.yesterday)
     run.check({"call/rescan": "success"})
     assert held(shop)["issues"] == [] and "nothing to close" in run.jobs["call/rescan"].text["4"]
@@ -125,7 +125,7 @@ def test_one_issue_through_the_nights(nights: Nights) -> None:
         body = html.unescape(issue["body"])
         assert "CVE-2024-1135" in body and nights.vulnerable in body
 
-    run, shop = nights.rescan(nights.mended)
+    run, shop = nights.rescan(nights.fixed)
     run.check({"call/rescan": "success"})
     (issue,) = held(shop)["issues"]
     assert (issue["state"], issue["state_reason"]) == ("closed", "completed")
@@ -138,16 +138,16 @@ def test_one_issue_through_the_nights(nights: Nights) -> None:
 
 
 def test_each_environment_has_an_issue_of_its_own(nights: Nights) -> None:
-    """Staging has the mend, production not yet: the one's green closes nothing of the other's."""
+    """Staging has the fix, production not yet: the one's green closes nothing of the other's."""
     nights.before = None
     nights.rescan(nights.vulnerable, environment="production")
-    run, shop = nights.rescan(nights.mended, environment="staging")
+    run, shop = nights.rescan(nights.fixed, environment="staging")
     run.check({"call/rescan": "success"})
     (issue,) = held(shop)["issues"]
     assert (issue["state"], issue["updates"]) == ("open", 0) and "nothing to close" in run.jobs["call/rescan"].text["4"]
     assert issue["title"].endswith(f"{nights.bench.image} (production)")
     assert nights.vulnerable in html.unescape(issue["body"])
-    _, shop = nights.rescan(nights.mended, environment="production")
+    _, shop = nights.rescan(nights.fixed, environment="production")
     assert [one["state"] for one in held(shop)["issues"]] == ["closed"]
 
 
@@ -165,8 +165,8 @@ def test_a_token_that_may_not_pull(nights: Nights) -> None:
     nights.before = None
     for tag in ("bad", "good"):  # the engine of a runner has it not yet
         subprocess.run(["docker", "rmi", "-f", f"{nights.bench.image}:{tag}"], capture_output=True, check=False)
-    subprocess.run(["docker", "rmi", "-f", f"{nights.bench.image}@{nights.mended}"], capture_output=True, check=False)
-    run, shop = nights.rescan(nights.mended, packages=None)
+    subprocess.run(["docker", "rmi", "-f", f"{nights.bench.image}@{nights.fixed}"], capture_output=True, check=False)
+    run, shop = nights.rescan(nights.fixed, packages=None)
     run.check({"call/rescan": {"*": "success", "": "failure", "scan": "failure", "4": "skipped"}})
     assert "cannot be pulled" in said(run, "call/rescan")
     assert held(shop)["issues"] == []

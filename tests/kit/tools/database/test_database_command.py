@@ -54,7 +54,7 @@ def test_pull_and_status(registry: Callable[..., Registry], command: Callable[..
     assert told["size"] == len(good.files["trivy.db"])
 
 
-def test_pull_says_what_was_tried_and_what_mends_it(
+def test_pull_says_what_was_tried_and_what_fixes_it(
     registry: Callable[..., Registry], command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad = registry()

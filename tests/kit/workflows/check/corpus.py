@@ -1,7 +1,7 @@
 """Reads the corpus: small projects in one file each, with every finding that they must give written beside its line.
 
 A line `--- # PATH` begins the next file of the project (`kit:PATH`: of the kit); the first is .github/workflows/ci.yml.
-`# expect RULE@COLUMN: TEXT` stands on the line of the finding, TEXT in its message, reason or mend; a further
+`# expect RULE@COLUMN: TEXT` stands on the line of the finding, TEXT in its message, reason or fix; a further
 `# expect-text TEXT` belongs to the expectation before it. `# expect-at FILE:LINE:COLUMN RULE: TEXT` names the place.
 `# expect-note RULE@COLUMN: TEXT` is a note, which turns nothing red.
 `# options: …` are options of the command, `# row: N` is a row of the truth table of permissions.

@@ -40,12 +40,12 @@ def test_clean(tmp_path: Path) -> None:
 
 def test_a_finding_in_three_parts(tmp_path: Path) -> None:
     result = command("-C", put(tmp_path, one=GOOD, two=BAD))
-    first, why, mend, *_ = result.stdout.splitlines()
+    first, why, fix, *_ = result.stdout.splitlines()
     assert result.exit_code == 1
     assert first == ".github/workflows/two.yml:4:12: there is no job 'two' [needs-unknown]"
     assert why.startswith("    why:  GitHub refuses the whole run before any job starts")
     assert why.endswith("\"Job 'one' depends on unknown job 'two'.\".")
-    assert mend == "    mend: correct the name or remove it; the jobs are: one, x"
+    assert fix == "    fix: correct the name or remove it; the jobs are: one, x"
     assert "1 finding in 2 files" in result.stdout
 
 

@@ -41,7 +41,7 @@ def test_exactly_the_expected_findings(case: Case, tmp_path: Path) -> None:
 
 def fit(expected: Expected, problem: dict[str, object]) -> bool:
     """Whether a finding is the expected one."""
-    said = f"{problem['message']}\n{problem['why']}\n{problem['mend']}"
+    said = f"{problem['message']}\n{problem['why']}\n{problem['fix']}"
     place = (problem["file"], problem["line"], problem["column"])
     same = (place, problem["rule"], problem.get("note", False)) == (expected.place, expected.rule, expected.note)
     return same and all(text in said for text in expected.texts)

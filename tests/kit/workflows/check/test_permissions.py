@@ -1,4 +1,4 @@
-"""Permissions: the fixed order and length of GitHub's text, each scope, and that each mend mends."""
+"""Permissions: the fixed order and length of GitHub's text, each scope, and that each fix fixes."""
 
 import re
 from pathlib import Path
@@ -65,7 +65,7 @@ def test_the_text_is_cut_where_github_cuts_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "case", [c for c in CASES if any(e.rule == "permission-exceeded" for e in c.expected)], ids=str
 )
-def test_the_printed_block_mends(case: Case, tmp_path: Path) -> None:
+def test_the_printed_block_fixes(case: Case, tmp_path: Path) -> None:
     """Written as they are printed, the blocks leave nothing to grant."""
     project, kit = case.write(tmp_path)
     default = Default("write" if "write" in case.options else "read", "--same-owner" in case.options)
@@ -76,19 +76,19 @@ def test_the_printed_block_mends(case: Case, tmp_path: Path) -> None:
             return
         for problem in found:
             write(project, problem)
-            for step in re.findall(r"let job '(\S+)' \((\S+):\d+\)", problem.mend):
+            for step in re.findall(r"let job '(\S+)' \((\S+):\d+\)", problem.fix):
                 widen(project / step[1], step[0], block(problem))
     raise AssertionError(found)
 
 
 def block(problem: Problem) -> dict[str, str]:
-    lines = "\n".join(line for line in problem.mend.splitlines()[1:] if not line.startswith("and let"))
+    lines = "\n".join(line for line in problem.fix.splitlines()[1:] if not line.startswith("and let"))
     return dict(yaml.load(lines, yaml.BaseLoader)["permissions"])
 
 
 def write(project: Path, problem: Problem) -> None:
-    head = re.match(r"in job '(\S+)' \((\S+):\d+\) write$", problem.mend.splitlines()[0])
-    assert head, problem.mend
+    head = re.match(r"in job '(\S+)' \((\S+):\d+\) write$", problem.fix.splitlines()[0])
+    assert head, problem.fix
     tree = yaml.load((project / head[2]).read_text(), yaml.BaseLoader)
     tree["jobs"][head[1]]["permissions"] = block(problem)
     (project / head[2]).write_text(yaml.safe_dump(tree, sort_keys=False))
@@ -103,9 +103,9 @@ def widen(path: Path, job: str, more: dict[str, str]) -> None:
 
 def test_callers_above_are_named_only_where_they_grant_too_little(tmp_path: Path) -> None:
     said = {}
-    for name in ("permissions/row-18", "permissions/two-levels-of-mend"):
+    for name in ("permissions/row-18", "permissions/two-levels-of-fix"):
         (case,) = (case for case in CASES if case.name == name)
         project, kit = case.write(tmp_path / name)
         found = check.check(project, [], kit, Default("read")).problems
-        (said[name],) = (problem.mend for problem in found if problem.file.endswith("called.yml"))
-    assert ["and let job" in mend for mend in said.values()] == [False, True]
+        (said[name],) = (problem.fix for problem in found if problem.file.endswith("called.yml"))
+    assert ["and let job" in fix for fix in said.values()] == [False, True]
