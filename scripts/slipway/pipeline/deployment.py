@@ -1,5 +1,6 @@
 """Deploys by themselves: a published image goes to an environment, or back, or from one to the next."""
 
+import contextlib
 import re
 import time
 from dataclasses import replace
@@ -7,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from slipway import config
-from slipway.errors import NotReady, SlipwayError, UsageError
+from slipway.errors import Broken, NotReady, SlipwayError, UsageError
+from slipway.image import layout
 from slipway.image.reference import DIGEST, Repository, by_digest
 from slipway.pipeline import folder as folders
 from slipway.pipeline.graph import STAGES, Selection
@@ -57,13 +59,24 @@ async def deploy(
 
 async def _version(state: Path, repository: Repository, digest: str) -> str:
     """What the image must answer as; empty: not known. Raises NotReady where neither engine nor registry has it."""
-    labelled = await labels(repository.at(digest))
+    labelled = _built(state, digest) or await labels(repository.at(digest))
     if labelled is None and not await remote.exists(repository, digest):
         raise NotReady(
             f"{repository.at(digest)} cannot be pulled: its registry does not have it, or not for us. "
             "Publish it first, or log in."
         )
     return version(state, repository.at(digest), labelled)
+
+
+def _built(state: Path, digest: str) -> dict[str, str]:
+    """Return the labels of the image that was built here last, if it is that one: the engine may have lost it."""
+    if not (state / "layout").is_dir():
+        return {}
+    with contextlib.suppress(Broken):
+        image = layout.read(state / "layout")
+        if image.digest == digest:
+            return dict((image.config.get("config") or {}).get("Labels") or {})
+    return {}
 
 
 def last(state: Path) -> str:

@@ -145,10 +145,15 @@ def _late(environment: str, report: Report, facts: dict[str, Any]) -> Outcome:
 
 
 async def labels(reference: str) -> dict[str, str] | None:
-    """The labels of an image: by the engine where it has it, else by its registry; None where neither knows it."""
-    if found := await docker.image(reference):
-        return dict((found.get("Config") or {}).get("Labels") or {})
-    return await remote.labels(*by_digest(reference))
+    """Return the labels of an image: from the engine, otherwise from its registry; None where neither has it.
+
+    Docker 28 shows an image whose layers are gone without its configuration: then the registry is asked as well.
+    """
+    found = await docker.image(reference)
+    if known := ((found or {}).get("Config") or {}).get("Labels"):
+        return dict(known)
+    elsewhere = await remote.labels(*by_digest(reference))
+    return {} if elsewhere is None and found else elsewhere
 
 
 def version(state: Path, reference: str, labelled: Mapping[str, str] | None) -> str:
