@@ -192,13 +192,18 @@ class Rehearsal:
         return taken
 
 
+def counted(wrong: int) -> str:
+    """Return how many differences there are, in words."""
+    return f"{wrong} difference{'s' if wrong != 1 else ''}"
+
+
 def page(taken: dict[str, list[Check]], links: dict[str, str]) -> str:
     """Return the page: in each step the differences first, then what was as predicted."""
     from slipway.report.html import html, join
 
     style = (ROOT / "scripts" / "slipway" / "report" / "page.css").read_text(encoding="utf-8")
     wrong = sum(bool(check.wrong) for checks in taken.values() for check in checks)
-    verdict = f"{wrong} differences" if wrong else "GitHub did what the tests predicted"
+    verdict = counted(wrong) if wrong else "GitHub did what the tests predicted"
     sections = []
     for title, checks in taken.items():
         rows = [
@@ -237,7 +242,7 @@ def main(*words: str) -> int:
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(page(taken, rehearsal.links), encoding="utf-8")
     wrong = [check for checks in taken.values() for check in checks if check.wrong]
-    print(f"{len(wrong)} differences: {PAGE}")
+    print(f"{counted(len(wrong))}: {PAGE}")
     return 1 if wrong else 0
 
 

@@ -225,7 +225,7 @@ def test_the_page_shows_every_difference(monkeypatch: pytest.MonkeyPatch) -> Non
     ends(2, "Staging", conclusion="<b>failure</b>")(given)
     taken, _, wrong = walk(given, monkeypatch)
     page = rehearse.page(taken, {"ci.yml": "https://github.com/x/2"})
-    assert "<h1>1 differences</h1>" in page and "it ended with &lt;b&gt;failure&lt;/b&gt;" in page
+    assert "<h1>1 difference</h1>" in page and "it ended with &lt;b&gt;failure&lt;/b&gt;" in page
     assert 'href="https://github.com/x/2"' in page and len(wrong) == 1
 
 
