@@ -118,7 +118,7 @@ PLATFORMS = {"render-api-key": "a-key", "railway-token": "a-token"}
 STAGING = {"environment": "staging", "image": IMAGE}
 # Nobody knows whether the repository is private, and GitHub refuses to sign.
 REFUSED = {"ci publish": {"needs": {"packages": "write"}, "outputs": {
-    "name": "", "digest": DIGEST, "attest": "true", "attest-may-fail": "true"}}}  # fmt: skip
+    "name": "", "sbom": "$RUNNER_TEMP/sbom.json", "digest": DIGEST, "attest": "true", "attest-may-fail": "true"}}}  # fmt: skip
 READY = {"digest": DIGEST, "artifact-id": "1001"}
 
 
@@ -160,6 +160,9 @@ def of(root: Path = places.REPOSITORY) -> list[Scenario]:
             inputs={**READY, **{k: SET[k] for k in ("image", "runner", "timeout-minutes")}, "provenance": "always"},
         ),
         Scenario("publish-tags-only", "publish", ref=TAG),
+        Scenario("publish-without-sbom", "publish", inputs=READY, artifacts=LAYOUT, answers={"ci publish": {
+            "needs": {"packages": "write"},
+            "outputs": {"name": "ghcr.io/acme/shop", "digest": DIGEST, "attest": "true"}}}),
         Scenario("publish-not-attested", "publish", inputs=READY, artifacts=LAYOUT, answers={"ci publish": {
             "needs": {"packages": "write"}, "outputs": {"digest": DIGEST, "attest": "false"}}}),
         Scenario("publish-perhaps-attested", "publish", inputs=READY, artifacts=LAYOUT, answers=REFUSED),
