@@ -4,7 +4,7 @@ import html
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -175,7 +175,13 @@ def test_a_token_that_may_not_pull(nights: Nights) -> None:
 TAG = f"v{__version__}"
 
 
-def release(bench: Bench, lacking: tuple[str, str] = ("", ""), *, proven: bool = True) -> tuple[Run, Shop, str]:
+def release(
+    bench: Bench,
+    lacking: tuple[str, str] = ("", ""),
+    *,
+    proven: bool = True,
+    there: Sequence[dict[str, Any]] = (),
+) -> tuple[Run, Shop, str]:
     """release.yml for a tag, each job with the token that its YAML asks for but for (job, scope)."""
     shop, sha = bench.shop(places.REPOSITORY)
     jobs = granted("release")
@@ -184,7 +190,7 @@ def release(bench: Bench, lacking: tuple[str, str] = ("", ""), *, proven: bool =
     (shop.state / "permissions.json").write_text(json.dumps(jobs))
     run = {"path": ".github/workflows/selftest.yml", "head_sha": sha, "status": "completed", "conclusion": "success"}
     known = {"refs": {f"refs/tags/{TAG}": sha}, "runs": [run | {"html_url": "https://runs/1"}] if proven else []}
-    (shop.state / "github.json").write_text(json.dumps(known))
+    (shop.state / "github.json").write_text(json.dumps(known | {"releases": list(there)}))
     everything: dict[str, str] = {}
     for one in jobs.values():
         everything |= one
@@ -204,6 +210,13 @@ def test_a_release(bench: Bench) -> None:
     order = [(r["method"], r["path"].partition("/")[2].split("/", 2)[-1]) for r in run.records("github.jsonl")]
     drafted, published = order.index(("POST", "releases")), order.index(("PATCH", "releases/1"))
     assert drafted < order.index(("POST", "releases/1/assets")) < published < order.index(("POST", "git/refs"))
+
+
+def test_an_attempt_that_was_cut_short_leaves_no_second_draft(bench: Bench) -> None:
+    run, shop, _ = release(bench, there=[{"id": 7, "tag_name": TAG, "draft": True, "assets": ["half"]}])
+    run.check({"proven": "success", "build": "success", "release": "success"})
+    (made,) = held(shop)["releases"]
+    assert (made["draft"], len(made["assets"])) == (False, 3)
 
 
 RED = {

@@ -28,7 +28,7 @@ ARM = {
     ".dockerignore": f"*\n!server.py\n!*.txt\n!{PACKAGE}\n",
     f"{PACKAGE}/METADATA": "Metadata-Version: 2.1\nName: flask\nVersion: 3.1.2\n",
 }
-ORDER = ["0", "1", "given", "download", "4", "push", "provenance", "sbom", "tag"]
+ORDER = ["0", "0/0", "1", "given", "download", "4", "push", "provenance", "sbom", "tag"]
 INDEX = "application/vnd.oci.image.index.v1+json"
 
 

@@ -27,7 +27,9 @@ ROUTES = {
     ("GET", r"git/matching-refs/(.+)"): ("contents", "read"),
     ("POST", "git/refs"): ("contents", "write"),
     ("PATCH", r"git/refs/(.+)"): ("contents", "write"),
+    ("GET", "releases"): ("contents", "read"),
     ("GET", r"releases/tags/(.+)"): ("contents", "read"),
+    ("DELETE", r"releases/(\d+)"): ("contents", "write"),
     ("POST", "releases"): ("contents", "write"),
     ("POST", r"releases/(\d+)/assets"): ("contents", "write"),
     ("PATCH", r"releases/(\d+)"): ("contents", "write"),
@@ -178,6 +180,15 @@ class GitHub:
         if not found:
             raise Refused(404, "Not Found")
         return found[0]
+
+    def get_releases(self, body: dict[str, Any], query: dict[str, str]) -> Any:
+        unknown = set(query) - {"per_page"}
+        assert not unknown, f"not modelled: {unknown}"
+        drafts = self.granted.get("contents") == "write"  # only who may push sees them
+        return [{"html_url": "https://x", **one} for one in self.held["releases"] if drafts or not one["draft"]]
+
+    def delete_releases(self, number: str, body: dict[str, Any], query: dict[str, str]) -> Any:
+        self.held["releases"].remove(self._numbered("releases", number, "id"))
 
     def post_releases(self, body: dict[str, Any], query: dict[str, str]) -> Any:
         release = {"id": len(self.held["releases"]) + 1, "assets": [], **body}

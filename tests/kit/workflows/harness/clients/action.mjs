@@ -2,7 +2,7 @@
 // The inputs come as JSON, as in the stand-ins. An input that is not done here is an error.
 import * as core from "@actions/core";
 import { appendFileSync, statSync } from "node:fs";
-import { dirname, join, relative, resolve, sep } from "node:path";
+import { dirname, join, resolve, sep } from "node:path";
 
 // Each takes half a second to load: only the one that the action has inside.
 const [, , action] = process.argv;
@@ -79,8 +79,7 @@ async function download() {
   core.setOutput("download-path", target);
 }
 
-// The workspace and RUNNER_TEMP have other names in every execution here, but the same way from one to the other.
-const paths = () => lines("path").map((path) => relative(workspace, resolve(path)) || ".");
+const paths = () => lines("path").map((path) => resolve(path));
 
 async function restore() {
   const key = core.getInput("key", { required: true });
