@@ -76,7 +76,7 @@ def test_refer_to_it_and_push_to_deploy(newcomer: Newcomer) -> None:
     pushed = newcomer.does(block("README.md", "--target compose") + "slipway check\n")
     assert pushed.returncode == 0, pushed.stdout + pushed.stderr
     assert "0 findings in 1 file" in pushed.stdout
-    assert "deploy.yml@" in caller.read_text()
+    assert "/.github/actions/deploy@" in caller.read_text()
     assert newcomer.does("git status --porcelain").stdout == ""
     shown = newcomer.does("git --git-dir ../origin.git show main:.github/workflows/deliver.yml").stdout
     assert shown == caller.read_text()

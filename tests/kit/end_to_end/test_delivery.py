@@ -106,6 +106,7 @@ def test_a_commit_that_arrives_late_on_a_runner_that_lasts(shop: Project, tmp_pa
     step = {
         "GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "GITHUB_REPOSITORY": "acme/shop",
         "GITHUB_OUTPUT": str(tmp_path / "outputs"), "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+        "SLIPWAY_IMAGE_NAME": first.partition("@")[0],
     }  # fmt: skip
     done = shop.call("deploy", "local", first, **step)
     assert done.code == 0 and "::notice title=deploy%3A superseded::superseded: sha256:" in done.out, done.text

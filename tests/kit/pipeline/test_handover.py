@@ -80,7 +80,9 @@ def test_what_the_step_says_of_an_older_commit(
     }  # fmt: skip
     for name, value in step.items():
         monkeypatch.setenv(f"GITHUB_{name}", value)
-    monkeypatch.delenv("GITHUB_EVENT_PATH", raising=False)
+    payload = {"ref": "refs/heads/main", "repository": {"full_name": "acme/shop", "default_branch": "main"}}
+    (tmp_path / "event.json").write_text(json.dumps(payload))
+    monkeypatch.setenv("GITHUB_EVENT_PATH", str(tmp_path / "event.json"))
     environment = {"IMAGE": str(repository), "DIGEST": older, "RUNNER_TEMP": str(tmp_path)}
     done = CliRunner().invoke(main, ["ci", "tag"], env=environment)
     assert done.exit_code == 0, done.output

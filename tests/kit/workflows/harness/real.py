@@ -88,6 +88,7 @@ class Bench:
         shop = Shop(self.folder / f"s{len(self.shops)}", repository=self.name, kit=kit)
         self.shops.append(shop)
         shop.service = Service(shop.state)
+        (shop.state / "any-version").touch()  # one execution may take the cache of another
         shop.place_kit()
         programs = shop.folder / "programs"
         programs.mkdir()

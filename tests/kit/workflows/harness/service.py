@@ -178,19 +178,22 @@ class Service:
             return found[-1]
         raise Refused(404, "not_found", f"artifact {asked['name']} not found")
 
-    def _entry(self, key: str) -> Path:
-        """The folder of an entry. Its version is left out: it names the paths, which differ in each execution here."""
-        return self.state / "cache" / hashlib.sha256(key.encode()).hexdigest()[:16]
+    def _entries(self, version: str) -> Path:
+        """The folder of the entries of a version, which names the paths. Where executions share a cache, these differ."""
+        return self.state / "cache" / ("any" if (self.state / "any-version").exists() else version[:16])
+
+    def _entry(self, version: str, key: str) -> Path:
+        return self._entries(version) / hashlib.sha256(key.encode()).hexdigest()[:16]
 
     def _reserve(self, asked: Fields, run: str) -> Fields:
-        place = self._entry(asked["key"])
+        place = self._entry(asked["version"], asked["key"])
         if (place / "entry.json").exists():
             raise Refused(409, "already_exists", "cache entry with the same key, version, and scope already exists")
         place.mkdir(parents=True, exist_ok=True)
         return {"ok": True, "signed_upload_url": self._sign(place / "archive")}
 
     def _saved(self, asked: Fields, run: str) -> Fields:
-        place = self._entry(asked["key"])
+        place = self._entry(asked["version"], asked["key"])
         if (place / "archive").stat().st_size != int(asked["size_bytes"]):
             raise Refused(400, "invalid_argument", f"size {asked['size_bytes']} is not that of the blob")
         (place / "entry.json").write_text(json.dumps({"key": asked["key"]}))
@@ -199,7 +202,7 @@ class Service:
 
     def _restore(self, asked: Fields, run: str) -> Fields:
         """The entry of the key; otherwise the newest whose key begins with the first prefix that has any."""
-        files = (self.state / "cache").glob("*/entry.json")
+        files = self._entries(asked["version"]).glob("*/entry.json")
         newest = sorted(files, key=lambda file: file.stat().st_mtime_ns, reverse=True)
         keys = {json.loads(file.read_text())["key"]: file.parent for file in newest}
         prefixes = (asked["key"], *asked.get("restore_keys", ()))

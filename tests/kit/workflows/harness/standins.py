@@ -92,13 +92,15 @@ def _action(document: dict[str, Any], action: str, client: Mapping[str, str] | N
         "env": {"STANDIN_INPUTS": "${{ toJSON(inputs) }}", "STANDIN_ACTION": action, **(client or {})},
         "run": '"$CLIENT_NODE" "$CLIENT_SCRIPT" "$STANDIN_ACTION"' if client else script,
     }
+    # act hands what the last inner step wrote on as outputs of every action around it: the last one writes nothing.
+    last = {"id": "end", "if": "always()", "shell": "bash", "run": ":"}
     outputs = {n: {"description": n, "value": f"${{{{ steps.do.outputs.{n} }}}}"} for n in document.get("outputs", {})}
     inputs = {
         name: {"default": value["default"]} if value.get("default", "null") != "null" else {}
         for name, value in document["inputs"].items()
     }
     made = {"name": document["name"], "description": "stand-in", "inputs": inputs, "outputs": outputs}
-    return yaml.safe_dump({**made, "runs": {"using": "composite", "steps": [step]}}, sort_keys=False)
+    return yaml.safe_dump({**made, "runs": {"using": "composite", "steps": [step, last]}}, sort_keys=False)
 
 
 def faults(document: Any, own: Path, where: str, mapped: Mapping[str, Path] | None = None) -> list[str]:
