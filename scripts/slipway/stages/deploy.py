@@ -38,7 +38,7 @@ async def run(context: Context) -> Outcome:
     image = await _image(context) if elsewhere else Image(context.reference)
     target = await place.place(context, image)
     checks = Checks(settings.health, settings.version, context.version, settings.checks, seconds(settings.timeout))
-    journal = _Journal(context, name, settings.target, target.url, proven)
+    journal = _Journal(context, name, settings.target, target, proven)
     look = partial(_before, context, target, token)
     try:
         report = await roll_out(target, context.reference, checks, context.doing, look, journal.interrupted)
@@ -54,8 +54,8 @@ class _Journal:
 
     context: Context
     name: str  # of the environment
-    target: str
-    url: str
+    kind: str  # of the target, such as `render`
+    target: Target  # a preview has no address before it is made
     proven: str
     last: Record | None = None
 
@@ -64,9 +64,9 @@ class _Journal:
         context = self.context
         report = _redacted(report, context.delivery.credentials.values())
         one = Record(
-            record.now(), place.shown(self.name, context.delivery.preview), self.target, context.reference,
-            context.version, report.result.word, report.previous, self.url, github.actor(), self.proven, report.reason,
-            report.sent,
+            record.now(), place.shown(self.name, context.delivery.preview), self.kind, context.reference,
+            context.version, report.result.word, report.previous, self.target.url, github.actor(), self.proven,
+            report.reason, report.sent,
         )  # fmt: skip
         with contextlib.suppress(OSError):  # the deploy is done: its record is not worth failing it
             record.append(context.state, one, self.last)

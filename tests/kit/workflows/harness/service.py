@@ -179,7 +179,7 @@ class Service:
         raise Refused(404, "not_found", f"artifact {asked['name']} not found")
 
     def _entries(self, version: str) -> Path:
-        """The folder of the entries of a version, which names the paths. Where executions share a cache, these differ."""
+        """The folder of the entries of a version, which names the paths: they differ where executions share a cache."""
         return self.state / "cache" / ("any" if (self.state / "any-version").exists() else version[:16])
 
     def _entry(self, version: str, key: str) -> Path:
